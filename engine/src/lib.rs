@@ -1,1 +1,18 @@
-//! placeholder
+//! The arithmetic of Blindsum: hashes, curve points, commitments, signatures, masks and sums.
+//!
+//! Everything here is a function of its arguments. Nothing in this crate knows of messages, of
+//! constraint systems or of who talks to whom; randomness and the backend are always passed in.
+#![deny(unsafe_code)]
+
+pub mod chain;
+pub mod curve;
+pub mod domain;
+pub mod error;
+pub mod hash;
+pub mod poseidon;
+pub mod roster;
+pub mod schnorr;
+pub mod secret;
+pub mod tree;
+
+pub use error::{DecodeError, DeviceError, EngineError, Misuse};

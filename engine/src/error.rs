@@ -1,0 +1,111 @@
+//! Error families, sorted by whose fault it is.
+
+use thiserror::Error;
+
+/// Anything that an engine operation can fail with.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The caller passed something that makes no sense.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    /// The device, its driver or the operating system failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// A mistake of the caller.
+#[derive(Debug, Error, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// Two lengths that must agree do not.
+    #[error("{what}: expected {expected} elements, got {got}")]
+    LengthMismatch {
+        /// What was measured.
+        what: &'static str,
+        /// The length that was required.
+        expected: usize,
+        /// The length that was passed.
+        got: usize,
+    },
+    /// A number lies outside its range.
+    #[error("{what}: {got} is outside {min} ..= {max}")]
+    OutOfRange {
+        /// What was measured.
+        what: &'static str,
+        /// Smallest accepted value.
+        min: i64,
+        /// Largest accepted value.
+        max: i64,
+        /// The value that was passed.
+        got: i64,
+    },
+    /// A roster holds the same key twice.
+    #[error("slots {first} and {second} of the roster hold the same key")]
+    EqualKeys {
+        /// The lower slot.
+        first: u8,
+        /// The higher slot.
+        second: u8,
+    },
+    /// A cohort size that no circuit exists for.
+    #[error("a cohort of {got} slots: the sizes are 16, 64, 128 and 256")]
+    CohortSize {
+        /// The size that was asked for.
+        got: u32,
+    },
+    /// A slot number beyond the cohort.
+    #[error("slot {got} in a cohort of {slots} slots")]
+    UnknownSlot {
+        /// The slot that was named.
+        got: u16,
+        /// The number of slots.
+        slots: u16,
+    },
+}
+
+/// A failure of the device, its driver or the operating system.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No adapter that can run the kernels was found.
+    #[error("no GPU adapter was found ({hint})")]
+    NoAdapter {
+        /// What usually helps.
+        hint: String,
+    },
+}
+
+/// Why a byte string is not the canonical encoding of a value.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Too short, too long, or followed by trailing bytes.
+    #[error("{what}: expected {expected} bytes, got {got}")]
+    Length {
+        /// What was decoded.
+        what: &'static str,
+        /// The exact length of the encoding.
+        expected: usize,
+        /// The length that was passed.
+        got: usize,
+    },
+    /// An integer at or above its modulus.
+    #[error("{what}: not below its modulus")]
+    NotCanonical {
+        /// What was decoded.
+        what: &'static str,
+    },
+    /// A pair of coordinates that satisfies no curve equation.
+    #[error("{what}: not a point of the curve")]
+    NotOnCurve {
+        /// What was decoded.
+        what: &'static str,
+    },
+    /// A value that the format reserves or forbids.
+    #[error("{what}: a forbidden value")]
+    Forbidden {
+        /// What was decoded.
+        what: &'static str,
+    },
+}
