@@ -1,0 +1,25 @@
+# Each target does its own set-up; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench doctor clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+
+demo: ## Train on the digits data with 16 clients: mask, sum, open, prove, verify; writes out/report.html
+	@tools/demo.sh
+
+test: ## Everything: Rust, WGSL on software Vulkan, C, Python, lints, docs, licences
+	@tools/test.sh
+
+check: ## Formatting, lints, docs and licences only
+	@tools/check.sh
+
+bench: ## Criterion benches, with their peers in the same run
+	cargo bench -p blindsum-benches
+
+doctor: ## List adapters and what is missing; run every kernel against its twin
+	cargo run --release -q -p blindsum-cli -- doctor
+
+clean: ## Remove build products, the virtual environment and reports
+	cargo clean
+	rm -rf .venv out
