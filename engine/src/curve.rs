@@ -23,7 +23,6 @@ pub type Point = ark_grumpkin::Affine;
 pub type Projective = ark_grumpkin::Projective;
 
 /// The generator `G = (1, sqrt(-16))` that keys and signatures use.
-#[must_use]
 pub fn generator() -> Point {
     Point::generator()
 }
@@ -126,7 +125,6 @@ fn curve_equation(x: Fr) -> Fr {
 /// For `ctr = 0, 1, ...`: `h = H("curve"; name, index u64, ctr u32)`; `x` is `h` with its two top
 /// bits cleared; skipped if `x >= r` or `x^3 - 17` is no square; `y` is odd iff the top bit of `h`
 /// is set. The number of tries depends on the input, which is public.
-#[must_use]
 pub fn hash_to_curve(name: &str, index: u64) -> Point {
     (0u32..)
         .find_map(|ctr| {
@@ -156,7 +154,6 @@ pub enum Offset {
 }
 
 /// `hash_to_curve("blindsum/offset", offset)`.
-#[must_use]
 pub fn offset(offset: Offset) -> Point {
     static POINTS: OnceLock<[Point; 4]> = OnceLock::new();
     POINTS.get_or_init(|| std::array::from_fn(|i| hash_to_curve("blindsum/offset", i as u64)))
@@ -164,14 +161,12 @@ pub fn offset(offset: Offset) -> Point {
 }
 
 /// The point that an empty slot of a roster holds; nobody can sign for it.
-#[must_use]
 pub fn empty_slot_point() -> Point {
     static POINT: OnceLock<Point> = OnceLock::new();
     *POINT.get_or_init(|| hash_to_curve("blindsum/empty slot", 0))
 }
 
 /// The base `H` of the blinding in a commitment.
-#[must_use]
 pub fn blinding_base() -> Point {
     static POINT: OnceLock<Point> = OnceLock::new();
     *POINT.get_or_init(|| hash_to_curve("blindsum/blinding", 0))
@@ -186,7 +181,6 @@ pub fn add_incomplete(a: Point, b: Point) -> Option<Point> {
 }
 
 /// `2 a` in affine coordinates. Grumpkin has no point of order two, so this is always defined.
-#[must_use]
 pub fn double(a: Point) -> Point {
     (a.into_group() + a).into_affine()
 }
@@ -197,7 +191,6 @@ pub(crate) fn power_of_two(k: u64) -> Fq {
 }
 
 /// `scalar * point`; timing depends on the scalar.
-#[must_use]
 pub fn mul_vartime(point: Point, scalar: &Fq) -> Point {
     (point * scalar).into_affine()
 }

@@ -158,7 +158,6 @@ impl PublicKey {
     }
 
     /// The point.
-    #[must_use]
     pub const fn point(&self) -> Point {
         self.0
     }
