@@ -68,6 +68,8 @@ labels! {
     CommitmentSeal = 19, "commitment seal";
     /// Survivor digest of a cohort.
     Digest = 20, "digest";
+    /// Weights of the random linear combination in batch verification.
+    BatchWeight = 21, "batch weight";
 }
 
 #[cfg(test)]
