@@ -40,6 +40,14 @@ pub enum Misuse {
         /// The value that was passed.
         got: i64,
     },
+    /// A range of stream words that passes the end of the 64-bit word numbers.
+    #[error("{n_words} stream words from word {first_word} on pass 2^64")]
+    WordRange {
+        /// First word of the range.
+        first_word: u64,
+        /// Length of the range.
+        n_words: u64,
+    },
     /// A roster holds the same key twice.
     #[error("slots {first} and {second} of the roster hold the same key")]
     EqualKeys {
@@ -65,7 +73,7 @@ pub enum Misuse {
 }
 
 /// A failure of the device, its driver or the operating system.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// No adapter that can run the kernels was found.
@@ -73,6 +81,66 @@ pub enum DeviceError {
     NoAdapter {
         /// What usually helps.
         hint: String,
+    },
+    /// The adapter is there and refuses to give a device.
+    #[error("adapter {adapter}: no device: {message}")]
+    NoDevice {
+        /// Name of the adapter.
+        adapter: String,
+        /// What the driver says.
+        message: String,
+    },
+    /// A limit of the adapter, or one set by the caller, is below what a kernel needs.
+    #[error("{what}: {got} is below the {needed} that a kernel needs")]
+    LimitTooSmall {
+        /// Name of the limit.
+        what: &'static str,
+        /// Smallest usable value.
+        needed: u64,
+        /// The value found.
+        got: u64,
+    },
+    /// The device could not give the memory.
+    #[error("{operation}: out of device memory: {message}")]
+    OutOfMemory {
+        /// The operation that asked.
+        operation: &'static str,
+        /// What the driver says.
+        message: String,
+    },
+    /// The device is gone. Nothing that it held comes back: open the engine anew.
+    #[error("the device was lost: {message}")]
+    Lost {
+        /// What the driver says.
+        message: String,
+    },
+    /// The device did not finish in time.
+    #[error("{operation}: the device did not finish within {seconds} s")]
+    Timeout {
+        /// The operation that waited.
+        operation: &'static str,
+        /// How long it waited.
+        seconds: u64,
+    },
+    /// The driver refused a command or a kernel: a bug, here or there.
+    #[error("{operation}: the driver refused: {message}")]
+    Validation {
+        /// The operation that was refused.
+        operation: &'static str,
+        /// What the driver says.
+        message: String,
+    },
+    /// Two backends gave different words for the same input.
+    #[error("{operation}: {left} and {right} differ, first at index {index}")]
+    Disagreement {
+        /// The operation that was compared.
+        operation: &'static str,
+        /// First backend.
+        left: String,
+        /// Second backend.
+        right: String,
+        /// First index at which their results differ.
+        index: usize,
     },
 }
 

@@ -4,15 +4,20 @@
 //! constraint systems or of who talks to whom; randomness and the backend are always passed in.
 #![deny(unsafe_code)]
 
+pub mod backend;
 pub mod chain;
+pub mod cpu;
 pub mod curve;
 pub mod domain;
 pub mod error;
 pub mod hash;
+pub mod mask;
+pub mod naive;
 pub mod poseidon;
 pub mod roster;
 pub mod schnorr;
 pub mod secret;
 pub mod tree;
+pub mod twin;
 
 pub use error::{DecodeError, DeviceError, EngineError, Misuse};

@@ -1,0 +1,34 @@
+//! The backend that is always there: portable Rust, vectorised by the compiler, spread over threads by rayon.
+
+mod mask_expand;
+mod sum_rows;
+
+use crate::backend::Backend;
+use crate::error::EngineError;
+use crate::mask::SignedMask;
+
+/// The CPU, all threads of the current rayon pool.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu;
+
+impl Cpu {
+    /// The instruction set that the vector code was compiled for and this processor runs, e.g. `avx512`.
+    #[must_use]
+    pub fn instruction_set() -> &'static str {
+        mask_expand::instruction_set()
+    }
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &str {
+        "cpu"
+    }
+
+    fn mask_expand(&self, masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> Result<(), EngineError> {
+        mask_expand::mask_expand(masks, first_word, acc)
+    }
+
+    fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
+        sum_rows::sum_rows(rows, acc)
+    }
+}
