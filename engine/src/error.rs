@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+pub use crate::bases::CacheError;
+
 /// Anything that an engine operation can fail with.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -12,6 +14,9 @@ pub enum EngineError {
     /// The device, its driver or the operating system failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The cache of commitment bases cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
 }
 
 /// A mistake of the caller.
@@ -39,6 +44,57 @@ pub enum Misuse {
         max: i64,
         /// The value that was passed.
         got: i64,
+    },
+    /// An element of an update is NaN or infinite, or becomes so as a 32-bit float.
+    #[error("element {index} is not finite as a 32-bit float")]
+    NotFinite {
+        /// Index of the element.
+        index: usize,
+    },
+    /// A clipping threshold that is not positive and finite.
+    #[error("a clipping threshold of {got}: it must be positive and finite")]
+    Clip {
+        /// The value that was passed.
+        got: f32,
+    },
+    /// A group whose sum could leave 32 bits.
+    #[error(
+        "{n} clients of {bits} bits: n * (2^(b-1) + noise bound) = {n} * (2^{top} + {noise_bound}) = {reach} is not below 2^31 = 2147483648",
+        top = bits - 1
+    )]
+    Headroom {
+        /// Clients of the group.
+        n: usize,
+        /// Bits of a coordinate.
+        bits: u8,
+        /// Bound of one client's noise in one coordinate.
+        noise_bound: u32,
+        /// The largest magnitude that the sum could reach.
+        reach: u128,
+    },
+    /// Noise that cannot be sampled exactly, or whose bound is too small for it.
+    #[error("noise of sigma {sigma} bounded by {bound}: sigma must be a multiple of 1/256 in 1/256 ..= 65536 and the bound at least 8 sigma")]
+    Noise {
+        /// Standard deviation, in quantised units.
+        sigma: f64,
+        /// Largest magnitude, in quantised units.
+        bound: u32,
+    },
+    /// A scalar that needs more bits than were declared. It is not named: scalars are secret.
+    #[error("a scalar of {bits} bits is outside {min} ..= {max}")]
+    ScalarWidth {
+        /// The declared bits.
+        bits: u32,
+        /// Smallest value of so many bits.
+        min: i64,
+        /// Largest value of so many bits.
+        max: i64,
+    },
+    /// The point at infinity where it has no meaning and no encoding.
+    #[error("{what}: the point at infinity")]
+    Infinity {
+        /// What came out at infinity.
+        what: &'static str,
     },
     /// A range of stream words that passes the end of the 64-bit word numbers.
     #[error("{n_words} stream words from word {first_word} on pass 2^64")]

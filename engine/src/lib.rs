@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod backend;
+pub mod bases;
 pub mod chain;
 pub mod cpu;
 pub mod curve;
@@ -13,7 +14,11 @@ pub mod error;
 pub mod hash;
 pub mod mask;
 pub mod naive;
+pub mod noise;
+pub mod opening;
+pub mod pedersen;
 pub mod poseidon;
+pub mod quantize;
 pub mod roster;
 pub mod schnorr;
 pub mod secret;

@@ -1,6 +1,11 @@
 //! Each operation in its fewest lines: the oracle that the fast backends are compared with.
 
-use crate::mask::{MaskKey, Sign, SignedMask};
+use ark_ec::CurveGroup;
+
+use crate::{
+    curve::{Fq, Point, Projective},
+    mask::{MaskKey, Sign, SignedMask},
+};
 
 /// Row 0 of the ChaCha state: "expand 32-byte k" (RFC 8439, section 2.3).
 const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
@@ -71,6 +76,17 @@ pub fn sum_rows(rows: &[&[u32]], acc: &mut [u32]) {
             *word = word.wrapping_add(row[j]);
         }
     }
+}
+
+/// `sum_j words_j points_j + blinding * blinding_base`, one scalar multiplication per term.
+///
+/// # Panics
+/// When the lengths differ.
+#[must_use]
+pub fn commit(points: &[Point], words: &[i64], blinding_base: Point, blinding: &Fq) -> Point {
+    assert_eq!(points.len(), words.len(), "one word per point");
+    let terms = points.iter().zip(words).map(|(point, word)| *point * Fq::from(*word));
+    (terms.sum::<Projective>() + blinding_base * blinding).into_affine()
 }
 
 #[cfg(test)]

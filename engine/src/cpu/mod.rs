@@ -1,5 +1,6 @@
 //! The backend that is always there: portable Rust, vectorised by the compiler, spread over threads by rayon.
 
+pub mod commit;
 mod mask_expand;
 mod sum_rows;
 

@@ -1,0 +1,264 @@
+//! The bases of the vector commitment: `G_0 .. G_{d-1}`, hashed to the curve.
+//!
+//! `G_j = hash_to_curve("blindsum/basis", j)` and `H = hash_to_curve("blindsum/blinding", 0)`: there
+//! is no trusted setup and nobody knows a relation between them. Deriving one costs about 20
+//! microseconds (a square root), so they are derived once, in parallel, and kept in a file that is
+//! checked by digest and memory-mapped (see [`cache`]). Nothing here is secret.
+
+mod cache;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ark_ec::AffineRepr;
+use ark_ff::{BigInt, PrimeField};
+use rand_core::CryptoRng;
+use rayon::prelude::*;
+
+pub use cache::CacheError;
+
+use crate::{
+    curve::{self, Fr, Point},
+    error::{EngineError, Misuse},
+};
+
+/// The name under which the bases are hashed to the curve.
+pub const BASIS_NAME: &str = "blindsum/basis";
+
+/// The environment variable that overrides the directory of the cache.
+pub const CACHE_VARIABLE: &str = "BLINDSUM_CACHE";
+
+/// Most coordinates that a vector may have: `2^32`.
+pub const MAX_DIMENSION: u64 = 1 << 32;
+
+/// An affine point in internal form: `x || y`, each four 64-bit limbs in Montgomery form, least
+/// significant first. 64 bytes, the layout of the cache file.
+#[derive(Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct BasePoint {
+    x: [u64; 4],
+    y: [u64; 4],
+}
+
+impl BasePoint {
+    /// The coordinates. Infinity is `(0, 0)`, which is not on the curve.
+    #[inline]
+    pub(crate) fn coordinates(&self) -> (Fr, Fr) {
+        (Fr::new_unchecked(BigInt(self.x)), Fr::new_unchecked(BigInt(self.y)))
+    }
+
+    /// The same point for ark-ec.
+    #[must_use]
+    pub fn to_point(&self) -> Point {
+        let (x, y) = self.coordinates();
+        Point::new_unchecked(x, y)
+    }
+
+    /// Canonical limbs and the curve equation.
+    fn is_valid(&self) -> bool {
+        let canonical = |limbs: [u64; 4]| BigInt(limbs) < Fr::MODULUS;
+        let point = self.to_point();
+        canonical(self.x) && canonical(self.y) && !point.is_zero() && point.is_on_curve()
+    }
+}
+
+impl From<Point> for BasePoint {
+    fn from(point: Point) -> Self {
+        point.xy().map_or(Self { x: [0; 4], y: [0; 4] }, |(x, y)| Self { x: x.0.0, y: y.0.0 })
+    }
+}
+
+impl std::fmt::Debug for BasePoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.to_point().fmt(f)
+    }
+}
+
+/// The first `d` bases. Cheap to clone: the points are shared.
+#[derive(Clone)]
+pub struct Bases {
+    points: Points,
+    dimension: usize,
+}
+
+#[derive(Clone)]
+enum Points {
+    Derived(Arc<[BasePoint]>),
+    Mapped(Arc<cache::Mapped>),
+}
+
+impl Bases {
+    /// The number of this family of bases in a round's context.
+    pub const ID: u8 = 1;
+
+    /// Opens the first `d` bases from the cache, deriving what it lacks.
+    ///
+    /// The directory is `directory`, else the environment variable `BLINDSUM_CACHE`, else the
+    /// user's cache directory. A cache that is longer than `d` serves; a shorter one is extended; a
+    /// damaged one, or one of another version, is rebuilt with a warning. Any number of processes
+    /// may do this at the same time: a file is only ever replaced whole.
+    ///
+    /// # Errors
+    /// [`Misuse::OutOfRange`] if `d` exceeds [`MAX_DIMENSION`]; [`CacheError`] if there is no
+    /// directory or the file cannot be read or written.
+    #[tracing::instrument(level = "debug", skip(directory))]
+    pub fn open(directory: Option<&Path>, d: usize) -> Result<Self, EngineError> {
+        check_dimension(d)?;
+        let path = cache_path(directory)?;
+        let kept = match cache::load(&path, d)? {
+            cache::Loaded::Good(mapped) if mapped.points().len() >= d => return Ok(Self::mapped(mapped, d)),
+            cache::Loaded::Good(mapped) => Some(mapped),
+            cache::Loaded::Missing => None,
+            cache::Loaded::Damaged(damage) => {
+                tracing::warn!(path = %path.display(), %damage, "the cache of commitment bases is damaged: rebuilding it");
+                None
+            }
+        };
+        let kept = kept.as_ref().map_or(&[][..], |mapped| mapped.points());
+        tracing::info!(have = kept.len(), d, "deriving commitment bases");
+        let mut points = kept.to_vec();
+        points.par_extend((kept.len()..d).into_par_iter().map(derive));
+        cache::store(&path, &points)?;
+        // Another process may have replaced the file since: what was derived here is as good.
+        match cache::load(&path, d)? {
+            cache::Loaded::Good(mapped) if mapped.points().len() >= d => Ok(Self::mapped(mapped, d)),
+            _ => Ok(Self { points: Points::Derived(points.into()), dimension: d }),
+        }
+    }
+
+    /// Derives the first `d` bases in memory, without a cache.
+    ///
+    /// # Errors
+    /// [`Misuse::OutOfRange`] if `d` exceeds [`MAX_DIMENSION`].
+    pub fn derive(d: usize) -> Result<Self, Misuse> {
+        check_dimension(d)?;
+        let points: Vec<BasePoint> = (0..d).into_par_iter().map(derive).collect();
+        Ok(Self { points: Points::Derived(points.into()), dimension: d })
+    }
+
+    fn mapped(mapped: cache::Mapped, dimension: usize) -> Self {
+        Self { points: Points::Mapped(Arc::new(mapped)), dimension }
+    }
+
+    /// The first `d` of these bases.
+    ///
+    /// # Errors
+    /// [`Misuse::LengthMismatch`] if there are fewer.
+    pub fn prefix(&self, d: usize) -> Result<Self, Misuse> {
+        if d > self.dimension {
+            return Err(Misuse::LengthMismatch { what: "commitment bases", expected: d, got: self.dimension });
+        }
+        Ok(Self { points: self.points.clone(), dimension: d })
+    }
+
+    /// The number of this family of bases in a round's context: [`Bases::ID`].
+    #[must_use]
+    pub const fn id(&self) -> u8 {
+        Self::ID
+    }
+
+    /// The number `d` of bases.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.dimension
+    }
+
+    /// True if there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.dimension == 0
+    }
+
+    /// `G_0 .. G_{d-1}` in internal form.
+    #[must_use]
+    pub fn as_slice(&self) -> &[BasePoint] {
+        let points = match &self.points {
+            Points::Derived(points) => points,
+            Points::Mapped(mapped) => mapped.points(),
+        };
+        &points[..self.dimension]
+    }
+
+    /// `G_j`, if `j < d`.
+    #[must_use]
+    pub fn get(&self, j: usize) -> Option<Point> {
+        self.as_slice().get(j).map(BasePoint::to_point)
+    }
+
+    /// The base `H` of the blinding.
+    #[must_use]
+    pub fn blinding_base(&self) -> Point {
+        curve::blinding_base()
+    }
+
+    /// Checks that every base is on the curve, and derives `count` of them again, drawn by `rng`.
+    ///
+    /// A digest detects accidents; this detects a forged cache, with a chance that grows with `count`.
+    ///
+    /// # Errors
+    /// [`CacheError::WrongBase`] naming the first index found wrong.
+    pub fn verify_sample(&self, count: usize, rng: &mut dyn CryptoRng) -> Result<(), CacheError> {
+        self.verify_curve()?;
+        let d = self.dimension as u64;
+        let drawn: Vec<usize> = (0..if d == 0 { 0 } else { count }).map(|_| (rng.next_u64() % d) as usize).collect();
+        self.verify_derivation(drawn.into_par_iter())
+    }
+
+    /// Checks that every base is on the curve and derives all of them again.
+    ///
+    /// # Errors
+    /// [`CacheError::WrongBase`] naming an index found wrong.
+    pub fn verify_all(&self) -> Result<(), CacheError> {
+        self.verify_curve()?;
+        self.verify_derivation((0..self.dimension).into_par_iter())
+    }
+
+    fn verify_curve(&self) -> Result<(), CacheError> {
+        match self.as_slice().par_iter().position_first(|base| !base.is_valid()) {
+            Some(index) => Err(CacheError::WrongBase { index }),
+            None => Ok(()),
+        }
+    }
+
+    fn verify_derivation(&self, indices: impl ParallelIterator<Item = usize>) -> Result<(), CacheError> {
+        match indices.find_any(|&index| derive(index) != self.as_slice()[index]) {
+            Some(index) => Err(CacheError::WrongBase { index }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Bases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bases").field("dimension", &self.dimension).finish_non_exhaustive()
+    }
+}
+
+fn derive(j: usize) -> BasePoint {
+    curve::hash_to_curve(BASIS_NAME, j as u64).into()
+}
+
+fn check_dimension(d: usize) -> Result<(), Misuse> {
+    if d as u64 > MAX_DIMENSION {
+        let got = i64::try_from(d).unwrap_or(i64::MAX);
+        return Err(Misuse::OutOfRange { what: "dimension", min: 0, max: MAX_DIMENSION as i64, got });
+    }
+    Ok(())
+}
+
+/// The file of the cache, in `directory` or where the environment and the platform put it.
+fn cache_path(directory: Option<&Path>) -> Result<PathBuf, CacheError> {
+    let directory = match directory {
+        Some(directory) => directory.to_owned(),
+        None => match std::env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty()) {
+            Some(value) => value.into(),
+            None => directories::ProjectDirs::from("", "", "blindsum")
+                .ok_or(CacheError::NoDirectory)?
+                .cache_dir()
+                .to_owned(),
+        },
+    };
+    Ok(directory.join(cache::FILE_NAME))
+}

@@ -1,0 +1,233 @@
+//! Commitments: naive = cpu, byte for byte, on edges and on random input.
+
+use ark_ec::{AffineRepr, CurveGroup};
+use blindsum_engine::{
+    bases::{BasePoint, Bases},
+    cpu::commit::sum_signed,
+    curve::{self, Fq, Point},
+    error::{EngineError, Misuse},
+    naive,
+    pedersen::{Commitment, commit, commit_many, commit_vartime, commit_words},
+    quantize::{Quantizer, Update},
+    secret::Blinding,
+};
+use proptest::{
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+use rand_core::Rng;
+
+const SEED: u64 = 0xb11d_5003;
+
+fn bases(d: usize) -> Bases {
+    static BASES: std::sync::OnceLock<Bases> = std::sync::OnceLock::new();
+    BASES.get_or_init(|| Bases::derive(1 << 13).expect("a small dimension")).prefix(d).expect("derived")
+}
+
+fn points(bases: &Bases) -> Vec<Point> {
+    bases.as_slice().iter().map(BasePoint::to_point).collect()
+}
+
+/// Compares the bucket method with one scalar multiplication per point.
+fn check(points: &[Point], scalars: &[i64], bits: u32) {
+    let internal: Vec<BasePoint> = points.iter().copied().map(BasePoint::from).collect();
+    let got = sum_signed(&internal, scalars, bits).expect("valid input");
+    let expected = naive::commit(points, scalars, curve::blinding_base(), &Fq::from(0u8));
+    assert_eq!(got, expected, "n = {}, bits = {bits}, scalars {:?}..", points.len(), &scalars[..scalars.len().min(4)]);
+}
+
+fn random_scalars(n: usize, bits: u32, rng: &mut ChaCha20Rng) -> Vec<i64> {
+    (0..n).map(|_| rng.next_u64() as i64 >> (64 - bits)).collect()
+}
+
+#[test]
+fn every_length_around_an_edge_matches_naive() {
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+    for n in [0, 1, 2, 3, 7, 8, 9, 255, 256, 257, 1023, 1024, 1025] {
+        for bits in [2, 8, 16, 24, 32] {
+            check(&points(&bases(n)), &random_scalars(n, bits, &mut rng), bits);
+        }
+    }
+}
+
+#[test]
+fn long_vectors_match_naive_across_tasks_and_windows() {
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 1);
+    let points = points(&bases(1 << 13));
+    for (n, bits) in [(4095, 16), (4096, 16), (4097, 12), (8191, 16), (8192, 11)] {
+        check(&points[..n], &random_scalars(n, bits, &mut rng), bits);
+    }
+}
+
+/// The sorted chunks are longer than the naive sum can wait for, so the points are an arithmetic
+/// progression, `(j + 1) P`, whose sum is one scalar multiplication. Wide enough for a window of 16 bits.
+#[test]
+fn several_chunks_match_a_closed_form() {
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 2);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let step = curve::hash_to_curve("test", 0);
+    let n = (1 << 16) + 3;
+    let mut progression = Vec::with_capacity(n);
+    let mut current = step.into_group();
+    for _ in 0..n {
+        progression.push(current);
+        current += step;
+    }
+    let points: Vec<BasePoint> =
+        ark_grumpkin::Projective::normalize_batch(&progression).into_iter().map(BasePoint::from).collect();
+    for len in [(1 << 15) - 1, 1 << 15, (1 << 15) + 1, 1 << 16, n] {
+        let scalars = random_scalars(len, 16, &mut rng);
+        let factor: i128 = (1..).zip(&scalars).map(|(j, x)| j * i128::from(*x)).sum();
+        let factor = if factor < 0 { -Fq::from(factor.unsigned_abs()) } else { Fq::from(factor.unsigned_abs()) };
+        let expected = (step * factor).into_affine();
+        assert_eq!(sum_signed(&points[..len], &scalars, 16), Ok(expected), "{len} points, all threads");
+        assert_eq!(pool.install(|| sum_signed(&points[..len], &scalars, 16)), Ok(expected), "{len} points, one thread");
+    }
+}
+
+#[test]
+fn constant_vectors_and_extremes_match_naive() {
+    for bits in [2u32, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 62, 63] {
+        let (min, max) = (-1i64 << (bits - 1), (1i64 << (bits - 1)) - 1);
+        for n in [1, 5, 300] {
+            let points = points(&bases(n));
+            for value in [0, 1, -1, min, min + 1, max, max - 1, min / 2, max / 2] {
+                check(&points, &vec![value; n], bits);
+            }
+            let mixed: Vec<i64> = [min, max, 0, -1, 1].into_iter().cycle().take(n).collect();
+            check(&points, &mixed, bits);
+        }
+    }
+}
+
+/// Digits on the edge of every window: `2^k - 1`, `2^k`, `2^k + 1` and their negatives.
+#[test]
+fn scalars_around_every_power_of_two_match_naive() {
+    let scalars: Vec<i64> = (0..62).flat_map(|k| [(1i64 << k) - 1, 1 << k, (1 << k) + 1]).flat_map(|x| [x, -x]).collect();
+    let points = points(&bases(scalars.len()));
+    check(&points, &scalars, 63);
+    let narrow: Vec<i64> = scalars.iter().map(|x| x.clamp(&-32768, &32767)).copied().collect();
+    check(&points, &narrow, 16);
+}
+
+#[test]
+fn repeated_opposite_and_progressing_points_match_naive() {
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 3);
+    let base = curve::hash_to_curve("test", 1);
+    let generator = curve::generator();
+    let multiple = |point: Point, k: i64| (point * Fq::from(k)).into_affine();
+    let n = 600i64;
+    let families: Vec<Vec<Point>> = vec![
+        vec![base; n as usize],
+        (0..n).map(|j| if j % 2 == 0 { base } else { -base }).collect(),
+        (0..n).map(|j| multiple(base, j + 1)).collect(),
+        // Multiples of the generator meet the start points of the buckets.
+        (0..n).map(|j| multiple(generator, j - n / 2)).collect(),
+        (0..n).map(|j| if j % 3 == 0 { Point::zero() } else { multiple(base, j % 5) }).collect(),
+        vec![Point::zero(); n as usize],
+        vec![-generator; n as usize],
+    ];
+    for points in &families {
+        for bits in [2, 8, 16] {
+            check(points, &random_scalars(n as usize, bits, &mut rng), bits);
+            check(points, &vec![1; n as usize], bits);
+            check(points, &vec![-1; n as usize], bits);
+            check(points, &vec![0; n as usize], bits);
+        }
+    }
+    // A window of 16 bits over these too: the segments of the bucket sum.
+    let long: Vec<Point> = families[3].iter().copied().cycle().take(9000).collect();
+    check(&long, &(0..9000).map(|j| j % 7 - 3).collect::<Vec<i64>>(), 12);
+}
+
+#[test]
+fn random_vectors_match_naive() {
+    let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
+    let all = points(&bases(256));
+    let strategy = (2u32..=63, 0usize..200).prop_flat_map(|(bits, n)| {
+        let (min, max) = (-1i64 << (bits - 1), (1i64 << (bits - 1)) - 1);
+        (Just(bits), prop::collection::vec(min..=max, n))
+    });
+    runner
+        .run(&strategy, |(bits, scalars)| {
+            check(&all[..scalars.len()], &scalars, bits);
+            Ok(())
+        })
+        .expect("naive = cpu");
+}
+
+#[test]
+fn blinding_is_added_exactly() {
+    let bases = bases(9);
+    let all = points(&bases);
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 4);
+    let edges = [Fq::from(1u8), -Fq::from(1u8), Fq::from(u64::MAX), Fq::from(16u8), -Fq::from(16u8)];
+    let random: Vec<Fq> = (0..20).map(|_| curve::random_fq(&mut rng)).collect();
+    for r in edges.into_iter().chain(random) {
+        let words: Vec<i32> = (0..9).map(|_| rng.next_u32() as i32 >> 16).collect();
+        let wide: Vec<i64> = words.iter().map(|x| i64::from(*x)).collect();
+        let expected = naive::commit(&all, &wide, curve::blinding_base(), &r);
+        let got = commit_words(&bases, &words, 16, &Blinding::from(r)).expect("valid");
+        assert_eq!(got.to_bytes(), curve::point_to_bytes(&expected));
+        assert_eq!(commit_vartime(&bases, &wide, &r).expect("valid"), expected);
+        assert_eq!(Commitment::from_bytes(&got.to_bytes()), Ok(got));
+    }
+}
+
+#[test]
+fn commitments_add_up() {
+    let bases = bases(40);
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 5);
+    let vectors: Vec<Vec<i32>> = (0..6).map(|_| (0..40).map(|_| rng.next_u32() as i32 >> 8).collect()).collect();
+    let blindings: Vec<Blinding> = (0..6).map(|_| Blinding::generate(&mut rng)).collect();
+    let rows: Vec<&[i32]> = vectors.iter().map(Vec::as_slice).collect();
+    let commitments = commit_many(&bases, &rows, 24, &blindings).expect("valid");
+    let total: Vec<i64> = (0..40).map(|j| vectors.iter().map(|row| i64::from(row[j])).sum()).collect();
+    let r: Fq = blindings.iter().map(|blinding| *blinding.expose()).sum();
+    let sum: ark_grumpkin::Projective = commitments.iter().map(|c| c.point().into_group()).sum();
+    assert_eq!(commit_vartime(&bases, &total, &r).expect("valid"), sum.into_affine());
+    for ((words, blinding), commitment) in vectors.iter().zip(&blindings).zip(&commitments) {
+        assert_eq!(commit_words(&bases, words, 24, blinding).expect("valid"), *commitment);
+    }
+    assert!(matches!(
+        commit_many(&bases, &rows, 24, &blindings[1..]),
+        Err(EngineError::Misuse(Misuse::LengthMismatch { what: "blindings", expected: 6, got: 5 }))
+    ));
+}
+
+#[test]
+fn quantised_updates_commit_as_their_words() {
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 6);
+    let quantizer = Quantizer::new(16, 1.0, 1, 100).expect("sound");
+    let (vector, _) = quantizer.quantize(&Update::new(&[0.5, -0.25, 2.0]), 7, &mut rng).expect("finite");
+    let blinding = Blinding::generate(&mut rng);
+    let commitment = commit(&bases(4), &vector, &blinding).expect("four bases");
+    assert_eq!(commitment, commit_words(&bases(4), vector.words(), 16, &blinding).expect("four bases"));
+    assert!(commit(&bases(5), &vector, &blinding).is_err());
+}
+
+#[test]
+fn wrong_input_is_refused() {
+    let bases = bases(3);
+    let one = Blinding::from(Fq::from(1u8));
+    let misuse = |result: Result<Commitment, EngineError>| match result {
+        Err(EngineError::Misuse(misuse)) => misuse,
+        other => panic!("expected misuse, got {other:?}"),
+    };
+    assert_eq!(
+        misuse(commit_words(&bases, &[1, 2], 16, &one)),
+        Misuse::LengthMismatch { what: "scalars", expected: 3, got: 2 }
+    );
+    let too_wide = Misuse::ScalarWidth { bits: 16, min: -32768, max: 32767 };
+    assert_eq!(misuse(commit_words(&bases, &[0, 32768, 0], 16, &one)), too_wide);
+    assert_eq!(misuse(commit_words(&bases, &[0, 0, -32769], 16, &one)), too_wide);
+    assert!(commit_words(&bases, &[0, 32767, -32768], 16, &one).is_ok());
+    assert_eq!(misuse(commit_words(&bases, &[0; 3], 1, &one)), Misuse::OutOfRange { what: "bits", min: 2, max: 63, got: 1 });
+    let zero = Blinding::from(Fq::from(0u8));
+    assert_eq!(misuse(commit_words(&bases, &[0; 3], 16, &zero)), Misuse::Infinity { what: "commitment" });
+    assert!(commit_vartime(&bases, &[0; 3], &Fq::from(0u8)).expect("may be infinity").is_zero());
+    assert!(commit_vartime(&bases, &[0, 1 << 62, 0], &Fq::from(0u8)).is_err());
+    assert!(commit_vartime(&bases, &[i64::MIN, i64::MAX, 0], &Fq::from(0u8)).is_err());
+}
