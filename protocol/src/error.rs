@@ -3,7 +3,7 @@
 use blindsum_engine::error::{DecodeError, EngineError};
 use thiserror::Error;
 
-use crate::wire::MessageKind;
+use crate::{aggregator::Phase, wire::MessageKind};
 
 /// Anything that a verb of the protocol can fail with.
 #[derive(Debug, Error)]
@@ -105,6 +105,51 @@ pub enum Misuse {
         /// What did not decode.
         reason: WireError,
     },
+    /// The roster is not the one that the parameters name.
+    #[error("the roster is not the one that the setup parameters name")]
+    RosterMismatch,
+    /// Round parameters that name another aggregator's key.
+    #[error("the round's parameters name another aggregator")]
+    ForeignAggregator,
+    /// Another digest than the session's own was confirmed.
+    #[error("the confirmed digest is not this cohort's")]
+    ForeignDigest,
+    /// A kind of message that no client sends to an aggregator.
+    #[error("an aggregator takes no {message}")]
+    UnexpectedMessage {
+        /// The kind.
+        message: MessageKind,
+    },
+    /// A member of the group has not enrolled.
+    #[error("the share key of slot {slot} is not known: it has not enrolled")]
+    NoShareKey {
+        /// The member.
+        slot: u8,
+    },
+    /// A request for a slot that is not among the survivors.
+    #[error("slot {slot} posted nothing")]
+    NotPosted {
+        /// The slot.
+        slot: u8,
+    },
+    /// The sums were to be opened while releases may still come. Nothing is lost.
+    #[error("group {group} has {releases} releases, {needed} open it")]
+    TooEarly {
+        /// The first group that waits.
+        group: usize,
+        /// Its members that released.
+        releases: usize,
+        /// `t + 1`.
+        needed: usize,
+    },
+    /// A rule that could bench nobody, or everybody.
+    #[error("a bench after {failures} failed draws of the last {draws}: 1 <= failures <= draws <= 64 is needed")]
+    BenchRule {
+        /// Failed draws that bench.
+        failures: u32,
+        /// Draws that count.
+        draws: u32,
+    },
     /// The quantised vector does not have the round's shape.
     #[error("{what} of the quantised vector is {got}, the round says {expected}")]
     QuantisedMismatch {
@@ -175,6 +220,38 @@ pub enum Fault {
     /// A leaf of zero, which is kept for slots that posted nothing.
     #[error("its leaf is zero")]
     ZeroLeaf,
+    /// A message that this phase does not take: too early, or late.
+    #[error("its {message} came in phase {phase}")]
+    WrongPhase {
+        /// The message.
+        message: MessageKind,
+        /// Where the session stands.
+        phase: Phase,
+    },
+    /// The same message again. The first one counts.
+    #[error("its {message} came before")]
+    Duplicate {
+        /// The message.
+        message: MessageKind,
+    },
+    /// A second, different message where one is allowed. The first one counts.
+    #[error("it signed two different {message} messages")]
+    TwoMessages {
+        /// The message.
+        message: MessageKind,
+    },
+    /// A masked input from a slot without a listed setup: it has no peers.
+    #[error("it has no setup in this round")]
+    NotListed,
+    /// A release from a slot that is not among the survivors.
+    #[error("it releases shares and is not among the survivors")]
+    NotPosted,
+    /// A release that does not give each posted or dropped peer the one kind of share it is due.
+    #[error("its release has no share, or one of the wrong kind, for slot {peer}")]
+    WrongShareKind {
+        /// The first peer concerned.
+        peer: u8,
+    },
     /// A complaint about a slot that dealt it nothing.
     #[error("it complains of slot {about}, which dealt it nothing")]
     BadComplaint {

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::{Fault, WireError},
     seal::{COMMITMENT_BOX_BYTES, NONCE_BYTES},
-    wire::{self, Limits, MessageKind, Writer},
+    wire::{self, Limits, MessageKind, Reader, Writer},
 };
 
 /// Bytes of the signed body.
@@ -60,6 +60,51 @@ impl MaskedInputBody {
         out.raw(&self.sealed.nonce).raw(&self.sealed.sealed).bitmap(&self.complaints);
         out.u64(self.dimension).raw(&self.words_hash);
         out.into_bytes()
+    }
+
+    fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, WireError> {
+        let body = Self {
+            context: reader.round_context()?,
+            slot: reader.slot("slot", limits.slots())?,
+            leaf: reader.fr("leaf")?,
+            masked_blinding: reader.fq("masked blinding")?,
+            sealed: SealedCommitment { nonce: reader.array("nonce")?, sealed: reader.array("sealed commitment")? },
+            complaints: reader.bitmap("complaints", limits.slots())?,
+            dimension: reader.u64("dimension")?,
+            words_hash: reader.array("hash of the words")?,
+        };
+        if body.dimension > limits.dimension() {
+            return Err(WireError::Value { what: "dimension", got: body.dimension });
+        }
+        Ok(body)
+    }
+}
+
+/// A masked input without its words: all that is signed, and what evidence carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedInput {
+    /// What is signed.
+    pub body: MaskedInputBody,
+    /// The client's signature on the body.
+    pub signature: Signature,
+}
+
+impl SignedInput {
+    /// Checks the signature alone.
+    ///
+    /// # Errors
+    /// [`Fault::BadSignature`].
+    pub fn verify_signature(&self, key: &PublicKey) -> Result<(), Fault> {
+        schnorr::verify(key, Kind::MaskedInput, &self.body.to_bytes(), &self.signature)
+            .map_err(|_| Fault::BadSignature { message: MessageKind::MaskedInput })
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.raw(&self.body.to_bytes()).signature(&self.signature);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, WireError> {
+        Ok(Self { body: MaskedInputBody::read(reader, limits)?, signature: reader.signature()? })
     }
 }
 
@@ -147,20 +192,7 @@ impl MaskedInput {
     /// [`WireError`] for any other byte string, words that are not `d` many included.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, WireError> {
         let mut reader = wire::unframe(bytes, MessageKind::MaskedInput, limits)?;
-        let body = MaskedInputBody {
-            context: reader.round_context()?,
-            slot: reader.slot("slot", limits.slots())?,
-            leaf: reader.fr("leaf")?,
-            masked_blinding: reader.fq("masked blinding")?,
-            sealed: SealedCommitment { nonce: reader.array("nonce")?, sealed: reader.array("sealed commitment")? },
-            complaints: reader.bitmap("complaints", limits.slots())?,
-            dimension: reader.u64("dimension")?,
-            words_hash: reader.array("hash of the words")?,
-        };
-        let signature = reader.signature()?;
-        if body.dimension > limits.dimension() {
-            return Err(WireError::Value { what: "dimension", got: body.dimension });
-        }
+        let SignedInput { body, signature } = SignedInput::read(&mut reader, limits)?;
         let words = reader.words(body.dimension as usize)?;
         reader.finish()?;
         Ok(Self { body, signature, words })

@@ -74,7 +74,7 @@ impl Record {
         out.into_bytes().try_into().expect("the fields have fixed widths")
     }
 
-    fn write(&self, out: &mut Writer) {
+    pub(crate) fn write(&self, out: &mut Writer) {
         out.u8(self.receiver).u32(self.key_number).raw(&self.self_share_hash).raw(&self.mask_share_hash);
         out.raw(&self.nonce).raw(&self.sealed);
     }
