@@ -369,3 +369,40 @@ impl Verifier {
             .collect()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test panics where it fails")]
+mod tests {
+    use ark_bn254::G2Affine;
+    use ark_ec::AffineRepr;
+    use ark_ff::Field;
+
+    use super::*;
+
+    /// ark-groth16 0.6 zips inputs with IC points: it accepts a surplus input and a missing one that is zero.
+    #[test]
+    fn a_missing_zero_input_and_a_surplus_one_are_refused() {
+        let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
+        let scalar = |i: u64| Fr::from(i).pow([5]);
+        let ic: Vec<Fr> = (0..7).map(|i| scalar(11 + i)).collect();
+        let key = VerifyingKey {
+            size: CohortSize::N16,
+            development: false,
+            alpha_g1: (g1 * scalar(2)).into_affine(),
+            beta_g2: (g2 * scalar(3)).into_affine(),
+            gamma_g2: (g2 * scalar(4)).into_affine(),
+            delta_g2: (g2 * scalar(5)).into_affine(),
+            ic: ic.iter().map(|scalar| (g1 * scalar).into_affine()).collect(),
+        };
+        let verifier = Verifier::new(&key, DevelopmentKeys::Refuse).unwrap();
+        let inputs = [6u8, 7, 8, 9, 10, 0].map(Fr::from);
+        let sum = ic[0] + ic[1..].iter().zip(inputs).map(|(scalar, x)| *scalar * x).sum::<Fr>();
+        let c = (scalar(6) * scalar(7) - scalar(2) * scalar(3) - sum * scalar(4)) / scalar(5);
+        let (a, b, c) =
+            ((g1 * scalar(6)).into_affine(), (g2 * scalar(7)).into_affine(), (g1 * c).into_affine());
+        assert!(verifier.pairing_holds(a, b, c, &inputs));
+        assert!(!verifier.pairing_holds(a, b, c, &inputs[..5]));
+        assert!(!verifier.pairing_holds(a, b, c, &[inputs.as_slice(), &[Fr::from(1u8)]].concat()));
+        assert!(!verifier.pairing_holds(a, b, c, &[]));
+    }
+}
