@@ -50,7 +50,6 @@ impl BasePoint {
     }
 
     /// The same point for ark-ec.
-    #[must_use]
     pub fn to_point(&self) -> Point {
         let (x, y) = self.coordinates();
         Point::new_unchecked(x, y)
@@ -148,7 +147,11 @@ impl Bases {
     /// [`Misuse::LengthMismatch`] if there are fewer.
     pub fn prefix(&self, d: usize) -> Result<Self, Misuse> {
         if d > self.dimension {
-            return Err(Misuse::LengthMismatch { what: "commitment bases", expected: d, got: self.dimension });
+            return Err(Misuse::LengthMismatch {
+                what: "commitment bases",
+                expected: d,
+                got: self.dimension,
+            });
         }
         Ok(Self { points: self.points.clone(), dimension: d })
     }
@@ -188,7 +191,6 @@ impl Bases {
     }
 
     /// The base `H` of the blinding.
-    #[must_use]
     pub fn blinding_base(&self) -> Point {
         curve::blinding_base()
     }
@@ -202,7 +204,8 @@ impl Bases {
     pub fn verify_sample(&self, count: usize, rng: &mut dyn CryptoRng) -> Result<(), CacheError> {
         self.verify_curve()?;
         let d = self.dimension as u64;
-        let drawn: Vec<usize> = (0..if d == 0 { 0 } else { count }).map(|_| (rng.next_u64() % d) as usize).collect();
+        let drawn: Vec<usize> =
+            (0..if d == 0 { 0 } else { count }).map(|_| (rng.next_u64() % d) as usize).collect();
         self.verify_derivation(drawn.into_par_iter())
     }
 

@@ -82,7 +82,6 @@ pub fn sum_rows(rows: &[&[u32]], acc: &mut [u32]) {
 ///
 /// # Panics
 /// When the lengths differ.
-#[must_use]
 pub fn commit(points: &[Point], words: &[i64], blinding_base: Point, blinding: &Fq) -> Point {
     assert_eq!(points.len(), words.len(), "one word per point");
     let terms = points.iter().zip(words).map(|(point, word)| *point * Fq::from(*word));

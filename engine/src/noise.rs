@@ -146,7 +146,7 @@ impl Gaussian {
             let Some(scaled) = magnitude.checked_mul(self.t << 16) else { continue };
             let difference = scaled.abs_diff(self.sigma * self.sigma);
             let Some(numerator) = difference.checked_mul(difference) else { continue };
-            let denominator = self.sigma * self.sigma * self.t * self.t << 17;
+            let denominator = (self.sigma * self.sigma * self.t * self.t) << 17;
             if self.random.bernoulli_exp(numerator, denominator) {
                 // Below 2^38: `scaled` squared fits in 128 bits.
                 return if negative { -(magnitude as i64) } else { magnitude as i64 };

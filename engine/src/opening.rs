@@ -102,7 +102,10 @@ impl Opening {
             return Err(wrong_length(expected));
         }
         let (values, _) = sum.as_chunks::<8>();
-        Ok(Self { sum: values.iter().map(|value| i64::from_le_bytes(*value)).collect(), blinding: curve::fq_from_bytes(blinding)? })
+        Ok(Self {
+            sum: values.iter().map(|value| i64::from_le_bytes(*value)).collect(),
+            blinding: curve::fq_from_bytes(blinding)?,
+        })
     }
 }
 
@@ -150,7 +153,9 @@ impl OpeningBounds {
 #[non_exhaustive]
 pub enum OpeningError {
     /// The bounds themselves make no sense.
-    #[error("bounds of {bits} bits, weights {w_min} ..= {w_max} and {participants} participants describe no round")]
+    #[error(
+        "bounds of {bits} bits, weights {w_min} ..= {w_max} and {participants} participants describe no round"
+    )]
     Bounds {
         /// Bits of a coordinate.
         bits: u8,
@@ -247,10 +252,12 @@ pub fn check_range(bounds: &OpeningBounds, dimension: usize, sum: &[i64]) -> Res
         return Err(wrong_dimension);
     };
     let participants = bounds.participants;
-    let (count, w_min, w_max) = (i128::from(participants), i128::from(bounds.w_min), i128::from(bounds.w_max));
+    let (count, w_min, w_max) =
+        (i128::from(participants), i128::from(bounds.w_min), i128::from(bounds.w_max));
     let top = i128::from(quantize::max_magnitude(bounds.bits));
     let magnitude = |value: i64| i128::from(value.unsigned_abs());
-    if let Some((index, &value)) = sum.iter().enumerate().find(|(_, value)| magnitude(**value) > count * top) {
+    if let Some((index, &value)) = sum.iter().enumerate().find(|(_, value)| magnitude(**value) > count * top)
+    {
         return Err(OpeningError::Coordinate { index, value, bound: count * top, participants });
     }
     let (min, max) = (count * w_min, count * w_max);

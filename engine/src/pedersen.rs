@@ -31,7 +31,6 @@ pub struct Commitment(Point);
 
 impl Commitment {
     /// The point.
-    #[must_use]
     pub const fn point(&self) -> Point {
         self.0
     }
@@ -74,7 +73,12 @@ pub fn commit(bases: &Bases, vector: &Quantized, blinding: &Blinding) -> Result<
 /// # Errors
 /// [`Misuse`] if the lengths differ, a word is wider than `bits`, or the sum is infinity (all words
 /// and the blinding zero).
-pub fn commit_words(bases: &Bases, words: &[i32], bits: u8, blinding: &Blinding) -> Result<Commitment, EngineError> {
+pub fn commit_words(
+    bases: &Bases,
+    words: &[i32],
+    bits: u8,
+    blinding: &Blinding,
+) -> Result<Commitment, EngineError> {
     let sum = sum_signed(bases.as_slice(), words, bits.into())?;
     Ok(Commitment::try_from((mul_blinding_base(blinding) + sum).into_affine())?)
 }
@@ -84,12 +88,21 @@ pub fn commit_words(bases: &Bases, words: &[i32], bits: u8, blinding: &Blinding)
 /// # Errors
 /// As [`commit_words`], and [`Misuse::LengthMismatch`] if there are not as many blindings as vectors.
 #[tracing::instrument(level = "debug", skip_all, fields(d = bases.len(), n = vectors.len()))]
-pub fn commit_many(bases: &Bases, vectors: &[&[i32]], bits: u8, blindings: &[Blinding]) -> Result<Vec<Commitment>, EngineError> {
+pub fn commit_many(
+    bases: &Bases,
+    vectors: &[&[i32]],
+    bits: u8,
+    blindings: &[Blinding],
+) -> Result<Vec<Commitment>, EngineError> {
     if vectors.len() != blindings.len() {
         let (expected, got) = (vectors.len(), blindings.len());
         return Err(Misuse::LengthMismatch { what: "blindings", expected, got }.into());
     }
-    vectors.par_iter().zip(blindings).map(|(words, blinding)| commit_words(bases, words, bits, blinding)).collect()
+    vectors
+        .par_iter()
+        .zip(blindings)
+        .map(|(words, blinding)| commit_words(bases, words, bits, blinding))
+        .collect()
 }
 
 /// `sum_j A_j G_j + r H` for a published sum; the result may be infinity.

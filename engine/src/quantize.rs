@@ -253,7 +253,8 @@ impl Quantizer {
         check_finite(&update.0)?;
         let mut words = Vec::with_capacity(update.len() + 1);
         let mut report = ClippingReport { clipped: 0, elements: update.len(), largest: 0.0 };
-        let scale = f64::from(weight) / f64::from(self.w_max) * self.max_magnitude() as f64 / f64::from(self.clip);
+        let scale =
+            f64::from(weight) / f64::from(self.w_max) * self.max_magnitude() as f64 / f64::from(self.clip);
         let top = self.max_magnitude();
         let mut key = Zeroizing::new([0; 32]);
         rng.fill_bytes(key.as_mut());

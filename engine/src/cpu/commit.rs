@@ -50,7 +50,11 @@ const FEW_BUCKETS: usize = 256;
 ///
 /// # Errors
 /// [`Misuse`] if the lengths differ, `bits` is not in `2 ..= 63`, or a scalar has more bits.
-pub fn sum_signed<S: Copy + Into<i64> + Sync>(points: &[BasePoint], scalars: &[S], bits: u32) -> Result<Point, Misuse> {
+pub fn sum_signed<S: Copy + Into<i64> + Sync>(
+    points: &[BasePoint],
+    scalars: &[S],
+    bits: u32,
+) -> Result<Point, Misuse> {
     if points.len() != scalars.len() {
         return Err(Misuse::LengthMismatch { what: "scalars", expected: points.len(), got: scalars.len() });
     }
@@ -428,7 +432,8 @@ fn add_exceptional(p: Slot, q: Slot) -> Slot {
         return Slot::INFINITY;
     }
     let square = p.x.square();
-    let slope = (square.double() + square) * p.y.double().inverse().expect("the curve has no point with y = 0");
+    let slope =
+        (square.double() + square) * p.y.double().inverse().expect("the curve has no point with y = 0");
     let x = slope.square() - p.x.double();
     Slot { x, y: slope * (p.x - x) - p.y }
 }
