@@ -10,10 +10,7 @@ pub mod chain;
 pub mod cpu;
 pub mod curve;
 pub mod domain;
-pub mod engine;
 pub mod error;
-#[cfg(feature = "gpu")]
-pub mod gpu;
 pub mod hash;
 pub mod mask;
 pub mod naive;
@@ -28,5 +25,4 @@ pub mod secret;
 pub mod tree;
 pub mod twin;
 
-pub use engine::{BackendChoice, Engine, Selection};
 pub use error::{DecodeError, DeviceError, EngineError, Misuse};

@@ -1,0 +1,269 @@
+//! Proving keys: the single-party development setup, and the cache on disk.
+//!
+//! A development key is made by one party that could forge with what it throws away. The key says so in its bytes, so do its
+//! verifying key and every certificate, verifiers refuse them unless told otherwise, and making or loading one is a warning.
+//! For production take a key from a ceremony.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ark_bn254::{Bn254, G1Projective, G2Projective};
+use ark_ec::PrimeGroup;
+use ark_groth16::Groth16;
+use blindsum_engine::roster::CohortSize;
+use rand_core::CryptoRng;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::aggregation::shape;
+use crate::qap::SnarkjsReduction;
+use crate::r1cs::{R1cs, Replay};
+use crate::random::{Bridge, nonzero};
+use crate::verifying_key::VerifyingKey;
+
+mod file;
+
+/// The environment variable that names the cache directory.
+pub const CACHE_VARIABLE: &str = "BLINDSUM_CACHE";
+
+/// Why there is no proving key.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProvingKeyError {
+    /// Neither an argument, nor the environment, nor the platform names a directory.
+    #[error("no cache directory: pass one or set BLINDSUM_CACHE")]
+    NoDirectory,
+    /// The operating system refused an operation.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: std::io::Error,
+    },
+    /// The file is no proving key of this version.
+    #[error("{}: {what}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The file is shorter or longer than it says.
+    #[error("{}: {got} bytes, expected {expected}: truncated or extended", path.display())]
+    Length {
+        /// The file.
+        path: PathBuf,
+        /// Its length by its own header.
+        expected: u64,
+        /// Its length.
+        got: u64,
+    },
+    /// A digest does not fit the bytes.
+    #[error("{}: {section} was altered", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// The part of the file whose digest is wrong.
+        section: &'static str,
+    },
+    /// The key is for cohorts of another size.
+    #[error("{}: a key for {got} slots, expected {expected}", path.display())]
+    OtherSize {
+        /// The file.
+        path: PathBuf,
+        /// The slots that were asked for.
+        expected: CohortSize,
+        /// The slots in the file.
+        got: u16,
+    },
+    /// The key was made for another circuit: by another version of this crate.
+    #[error("{}: made for another version of the circuit", path.display())]
+    OtherCircuit {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The verifying key inside is not acceptable.
+    #[error("{}: {source}", path.display())]
+    VerifyingKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: crate::error::KeyError,
+    },
+    /// The setup failed: the circuit is too large for the field, which no shipped circuit is.
+    #[error("setup: {0}")]
+    Setup(#[from] ark_relations::gr1cs::SynthesisError),
+}
+
+/// A Groth16 proving key for one cohort size, with the circuit's matrices.
+#[derive(Clone)]
+pub struct ProvingKey {
+    size: CohortSize,
+    groth16: Arc<ark_groth16::ProvingKey<Bn254>>,
+    r1cs: Arc<R1cs>,
+    verifying_key: VerifyingKey,
+}
+
+impl std::fmt::Debug for ProvingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProvingKey")
+            .field("size", &self.size)
+            .field("development", &self.verifying_key.development)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ProvingKey {
+    /// A key from one party's randomness: for development only. From 10 seconds (N = 16, two cores) to minutes (N = 256).
+    ///
+    /// The secret scalars are wiped or dropped on return; arkworks drops its own without wiping.
+    ///
+    /// # Errors
+    /// [`ProvingKeyError::Setup`].
+    pub fn setup_development(size: CohortSize, rng: &mut dyn CryptoRng) -> Result<Self, ProvingKeyError> {
+        let _span = tracing::info_span!("setup", slots = size.slots()).entered();
+        tracing::warn!(
+            slots = size.slots(),
+            "making a DEVELOPMENT proving key: whoever runs this setup can forge certificates under it"
+        );
+        let r1cs = shape(size);
+        let [alpha, beta, gamma, delta] = std::array::from_fn(|_| Zeroizing::new(nonzero(rng)));
+        let groth16 = Groth16::<Bn254, SnarkjsReduction>::generate_parameters_with_qap(
+            Replay { r1cs: &r1cs, assignment: None },
+            *alpha,
+            *beta,
+            *gamma,
+            *delta,
+            G1Projective::generator(),
+            G2Projective::generator(),
+            &mut Bridge(rng),
+        )?;
+        let verifying_key = VerifyingKey {
+            size,
+            development: true,
+            alpha_g1: groth16.vk.alpha_g1,
+            beta_g2: groth16.vk.beta_g2,
+            gamma_g2: groth16.vk.gamma_g2,
+            delta_g2: groth16.vk.delta_g2,
+            ic: groth16.vk.gamma_abc_g1.clone(),
+        };
+        Ok(Self { size, groth16: Arc::new(groth16), r1cs: Arc::new(r1cs), verifying_key })
+    }
+
+    /// Reads a key from a file that [`Self::store`] wrote.
+    ///
+    /// Every section's digest is checked; points are not, so the file must come from a place that only its owner writes.
+    ///
+    /// # Errors
+    /// [`ProvingKeyError`] names what is wrong: truncated, altered, for another size, for another circuit.
+    pub fn load(path: &Path, size: CohortSize) -> Result<Self, ProvingKeyError> {
+        Self::load_for(path, size, shape(size))
+    }
+
+    fn load_for(path: &Path, size: CohortSize, r1cs: R1cs) -> Result<Self, ProvingKeyError> {
+        let _span = tracing::info_span!("load proving key", slots = size.slots()).entered();
+        let (groth16, verifying_key) = file::read(path, size, &r1cs)?;
+        if verifying_key.development {
+            tracing::warn!(
+                slots = size.slots(),
+                path = %path.display(),
+                "loaded a DEVELOPMENT proving key: its maker can forge certificates under it"
+            );
+        }
+        Ok(Self { size, groth16: Arc::new(groth16), r1cs: Arc::new(r1cs), verifying_key })
+    }
+
+    /// Writes the key to `path`, in one step: readers see no file or the whole file. Replaces a file that is there.
+    ///
+    /// # Errors
+    /// [`ProvingKeyError::Io`].
+    pub fn store(&self, path: &Path) -> Result<(), ProvingKeyError> {
+        file::write(path, self, file::Existing::Replace).map(|_| ())
+    }
+
+    /// The cached development key of a cohort size; made and stored where there is none.
+    ///
+    /// The directory is `directory`, else the environment variable `BLINDSUM_CACHE`, else the platform's cache directory. The
+    /// file's name holds the circuit's digest. A damaged file is an error that names it, never silently replaced: another
+    /// setup would be another verifying key. If another process stores a key meanwhile, that key is taken.
+    ///
+    /// # Errors
+    /// [`ProvingKeyError`].
+    pub fn load_or_setup(
+        directory: Option<&Path>,
+        size: CohortSize,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, ProvingKeyError> {
+        let directory = cache_directory(directory)?;
+        let r1cs = shape(size);
+        let path = directory.join(file_name(size, &r1cs));
+        if path.exists() {
+            return Self::load_for(&path, size, r1cs);
+        }
+        let key = Self::setup_development(size, rng)?;
+        std::fs::create_dir_all(&directory).map_err(|source| ProvingKeyError::Io {
+            operation: "create",
+            path: directory.clone(),
+            source,
+        })?;
+        match file::write(&path, &key, file::Existing::Keep)? {
+            file::Written::Stored => Ok(key),
+            file::Written::FoundAnother => Self::load_for(&path, size, r1cs),
+        }
+    }
+
+    /// The cohort size N.
+    #[must_use]
+    pub fn size(&self) -> CohortSize {
+        self.size
+    }
+
+    /// True for a key of a single-party setup.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        self.verifying_key.development
+    }
+
+    /// What verifies this key's certificates.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying_key
+    }
+
+    /// SHA-256 of the circuit's shape.
+    #[must_use]
+    pub fn circuit_digest(&self) -> [u8; 32] {
+        self.r1cs.digest()
+    }
+
+    /// The key as ark-groth16 knows it.
+    #[must_use]
+    pub fn groth16(&self) -> &ark_groth16::ProvingKey<Bn254> {
+        &self.groth16
+    }
+
+    pub(crate) fn r1cs(&self) -> &R1cs {
+        &self.r1cs
+    }
+}
+
+fn cache_directory(directory: Option<&Path>) -> Result<PathBuf, ProvingKeyError> {
+    if let Some(directory) = directory {
+        return Ok(directory.to_owned());
+    }
+    match std::env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty()) {
+        Some(value) => Ok(value.into()),
+        None => directories::ProjectDirs::from("", "", "blindsum")
+            .map(|directories| directories.cache_dir().to_owned())
+            .ok_or(ProvingKeyError::NoDirectory),
+    }
+}
+
+fn file_name(size: CohortSize, r1cs: &R1cs) -> String {
+    let digest = r1cs.digest();
+    let start: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("development-key-{}-{start}.bin", size.slots())
+}
