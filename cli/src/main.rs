@@ -1,2 +1,32 @@
-//! placeholder
-fn main() {}
+//! The command `blindsum`: a thin layer over the crates; one file per subcommand.
+
+#![forbid(unsafe_code)]
+
+mod doctor;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Sums of vectors that nobody sees, with proofs.
+#[derive(Debug, Parser)]
+#[command(name = "blindsum", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at this machine: adapters, processor, what is missing; run every kernel against its twin.
+    Doctor(doctor::Arguments),
+}
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Arguments::parse().command {
+        Command::Doctor(arguments) => doctor::run(&arguments),
+    }
+}

@@ -138,6 +138,9 @@ pub enum DeviceError {
         /// What usually helps.
         hint: String,
     },
+    /// A GPU was asked for and the crate was compiled without the feature `gpu`.
+    #[error("this build has no GPU support (Cargo feature `gpu`)")]
+    NotBuilt,
     /// The adapter is there and refuses to give a device.
     #[error("adapter {adapter}: no device: {message}")]
     NoDevice {

@@ -10,7 +10,10 @@ pub mod chain;
 pub mod cpu;
 pub mod curve;
 pub mod domain;
+pub mod engine;
 pub mod error;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod hash;
 pub mod mask;
 pub mod naive;
@@ -25,4 +28,5 @@ pub mod secret;
 pub mod tree;
 pub mod twin;
 
+pub use engine::{BackendChoice, Engine, Selection};
 pub use error::{DecodeError, DeviceError, EngineError, Misuse};

@@ -143,3 +143,138 @@ fn cpu_is_naive_on_one_thread() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     pool.install(|| check_mask_expand(&Cpu, 3, 5, 40_000));
 }
+
+/// On llvmpipe as on any GPU. A machine without an adapter fails these tests: build with `SKIP_GPU_TESTS=1` to see
+/// them as ignored.
+#[cfg(feature = "gpu")]
+mod gpu {
+    use std::sync::OnceLock;
+
+    use blindsum_engine::engine::{BackendChoice, Engine};
+    use blindsum_engine::error::DeviceError;
+    use blindsum_engine::gpu::{Auto, Crossover, Gpu, GpuLimits};
+    use blindsum_engine::twin::Twin;
+
+    use super::*;
+
+    fn open() -> &'static Gpu {
+        static GPU: OnceLock<Gpu> = OnceLock::new();
+        GPU.get_or_init(|| Gpu::open().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn gpu_is_naive() {
+        check_all(open());
+        check_laws(open());
+        check_misuse(open());
+    }
+
+    /// A device with a 64 KiB binding, 5 groups a dimension and 7 keys a dispatch: every kind of split at once.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn a_small_gpu_is_naive() {
+        let gpu = Gpu::with_limits(GpuLimits {
+            binding_bytes: 64 << 10,
+            groups_per_dimension: 5,
+            keys_per_dispatch: 7,
+            blocks_per_dispatch: 5000,
+            ..GpuLimits::default()
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(gpu.limits().chunk_bytes, 64 << 10);
+        check_all(&gpu);
+        check_laws(&gpu);
+        // Three chunks of 2^14 words, and a tail.
+        check_mask_expand(&gpu, 11, 3, (3 << 14) + 5);
+        check_mask_expand(&gpu, 2, (16 << 32) - (1 << 14) - 3, 2 << 14);
+        check_sum_rows(&gpu, 9, (3 << 14) + 5);
+    }
+
+    /// More keys than fit on the device at a time, here 4096 / 32.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn keys_go_up_in_batches() {
+        let limits = GpuLimits { binding_bytes: 4096, ..GpuLimits::default() };
+        let gpu = Gpu::with_limits(limits).unwrap_or_else(|error| panic!("{error}"));
+        check_mask_expand(&gpu, 300, 5, 100);
+        check_mask_expand(&gpu, 3, 5, 10_000);
+        check_sum_rows(&gpu, 300, 100);
+    }
+
+    /// Without slices of keys each word has one writer; with many, additions are atomic. The words are the same.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn slices_of_keys_change_nothing() {
+        for busy_invocations in [1, 1 << 12, 1 << 20] {
+            let limits = GpuLimits { busy_invocations, ..GpuLimits::default() };
+            let gpu = Gpu::with_limits(limits).unwrap_or_else(|error| panic!("{error}"));
+            check_mask_expand(&gpu, 130, 7, 3000);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn limits_that_are_too_small_are_refused() {
+        let refused = |limits, what| match Gpu::with_limits(limits) {
+            Err(DeviceError::LimitTooSmall { what: got, .. }) => assert_eq!(got, what),
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("{what} was accepted"),
+        };
+        let limits = GpuLimits::default();
+        refused(GpuLimits { binding_bytes: 1024, ..limits }, "storage binding, bytes");
+        refused(GpuLimits { chunk_bytes: 64, ..limits }, "chunk, bytes");
+        refused(GpuLimits { groups_per_dimension: 0, ..limits }, "workgroups per dimension");
+        refused(GpuLimits { keys_per_dispatch: 0, ..limits }, "keys per dispatch");
+        refused(GpuLimits { blocks_per_dispatch: 0, ..limits }, "blocks per dispatch");
+    }
+
+    /// A larger vector, on both at once.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn twin_of_cpu_and_gpu() {
+        let gpu = Gpu::open().unwrap_or_else(|error| panic!("{error}"));
+        let twin = Twin::new(Cpu, gpu);
+        assert!(twin.name().starts_with("twin(cpu, gpu:"), "{}", twin.name());
+        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+        let masks = masks(&mut rng, 20);
+        let rows: Vec<Vec<u32>> = (0..5).map(|_| words(&mut rng, 1_000_003)).collect();
+        let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+        let mut acc = words(&mut rng, 1_000_003);
+        twin.mask_expand(&masks, 77, &mut acc).expect("equal words");
+        twin.sum_rows(&rows, &mut acc).expect("equal words");
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn calls_from_several_threads_take_turns() {
+        std::thread::scope(|scope| {
+            for first_word in [0, 5, 1000] {
+                scope.spawn(move || {
+                    check_mask_expand(open(), 4, first_word, 2000);
+                    check_sum_rows(open(), 4, 2000);
+                });
+            }
+        });
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn auto_sends_large_calls_to_the_gpu() {
+        let gpu = Gpu::open().unwrap_or_else(|error| panic!("{error}"));
+        let auto = Auto::new(gpu, Crossover { mask_expand: Some(3000), sum_rows: None });
+        check_all(&auto);
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn a_forced_gpu_is_a_gpu_and_auto_never_picks_software() {
+        let engine = Engine::open(BackendChoice::Gpu).unwrap_or_else(|error| panic!("{error}"));
+        assert!(engine.backend().name().starts_with("gpu:"));
+        if open().adapter().is_software() {
+            let engine = Engine::open(BackendChoice::Auto).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(engine.selection().backend, "cpu");
+            assert!(engine.selection().reason.contains(&open().adapter().name));
+        }
+    }
+}

@@ -134,12 +134,21 @@ fn expand_range(subtract: &[KeyWords], add: &[KeyWords], first_block: u64, skip:
     row.zeroize();
 }
 
-/// `row[16 lane + word] = tile[word][lane]`: back to the order of the stream.
+/// `row[16 lane + word] = tile[word][lane]`: back to the order of the stream, in squares of 4 by 4 that fit registers.
 #[inline(always)]
 fn transpose(tile: &Tile, row: &mut [u32; TILE]) {
-    for (word, lanes) in tile.iter().enumerate() {
-        for (lane, value) in lanes.iter().enumerate() {
-            row[lane * BLOCK + word] = *value;
+    for lane in (0..LANES).step_by(4) {
+        for word in (0..BLOCK).step_by(4) {
+            let mut square = [[0u32; 4]; 4];
+            for i in 0..4 {
+                for j in 0..4 {
+                    square[j][i] = tile[word + i][lane + j];
+                }
+            }
+            for j in 0..4 {
+                let at = (lane + j) * BLOCK + word;
+                row[at..at + 4].copy_from_slice(&square[j]);
+            }
         }
     }
 }

@@ -1,0 +1,349 @@
+//! `blindsum doctor`: what this machine has, what it lacks, and whether every kernel computes what it should.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use blindsum_engine::backend::Backend;
+use blindsum_engine::cpu::Cpu;
+use blindsum_engine::engine::{BackendChoice, Engine};
+use blindsum_engine::error::{DeviceError, EngineError};
+use blindsum_engine::gpu::{AdapterReport, Gpu, adapters};
+use blindsum_engine::mask::{MaskKey, SignedMask};
+use blindsum_engine::naive;
+use serde::Serialize;
+
+/// Words of a check against the naive implementation: past a tile, a workgroup and a block, and odd.
+const N_WORDS: usize = 5_003;
+/// First stream word: the 32-bit block counter runs over within the checked words.
+const FIRST_WORD: u64 = (16 << 32) - 2_001;
+const N_INPUTS: usize = 12;
+
+/// Flags of `blindsum doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    version: &'static str,
+    processor: Processor,
+    adapters: Vec<Adapter>,
+    missing: Vec<Missing>,
+    kernels: Vec<Check>,
+    auto: Picked,
+    healthy: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Processor {
+    architecture: &'static str,
+    threads: usize,
+    /// What the mask kernel of the CPU backend runs.
+    instruction_set: &'static str,
+    features: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Adapter {
+    name: String,
+    kind: &'static str,
+    interface: String,
+    driver: String,
+    max_binding_bytes: u64,
+    max_buffer_bytes: u64,
+    max_groups_per_dimension: u32,
+    max_invocations_per_group: u32,
+    max_group_memory_bytes: u32,
+    features: Vec<&'static str>,
+}
+
+impl From<AdapterReport> for Adapter {
+    fn from(report: AdapterReport) -> Self {
+        Self {
+            name: report.name,
+            kind: report.kind,
+            interface: report.interface,
+            driver: report.driver,
+            max_binding_bytes: report.max_binding_bytes,
+            max_buffer_bytes: report.max_buffer_bytes,
+            max_groups_per_dimension: report.max_groups,
+            max_invocations_per_group: report.max_invocations,
+            max_group_memory_bytes: report.max_workgroup_bytes,
+            features: report.features,
+        }
+    }
+}
+
+/// Something that would help, and how to get it.
+#[derive(Debug, Serialize)]
+struct Missing {
+    what: String,
+    remedy: String,
+}
+
+/// One kernel on one backend, compared with the naive implementation.
+#[derive(Debug, Serialize)]
+struct Check {
+    kernel: &'static str,
+    backend: String,
+    equal: bool,
+    milliseconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Picked {
+    backend: String,
+    reason: String,
+}
+
+/// Runs the subcommand. The exit code is 0 when every kernel that can run here agrees with its twin, else 1.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let report = examine();
+    let mut out = std::io::stdout().lock();
+    let written = if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &report)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        print(&mut out, &report)
+    };
+    match written {
+        Ok(()) if report.healthy => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn examine() -> Report {
+    let adapters: Vec<Adapter> = adapters().into_iter().map(Adapter::from).collect();
+    let mut missing = Vec::new();
+    let mut kernels = check_kernels(&Cpu);
+    match Gpu::open() {
+        Ok(gpu) => {
+            if gpu.adapter().is_software() {
+                missing.push(Missing {
+                    what: "a real GPU: the only adapters are software".to_owned(),
+                    remedy: "nothing to do on a machine without one; otherwise install its Vulkan driver \
+                             (Debian: mesa-vulkan-drivers for AMD and Intel, nvidia-driver for NVIDIA)"
+                        .to_owned(),
+                });
+            }
+            kernels.extend(check_kernels(&gpu));
+        }
+        Err(DeviceError::NoAdapter { hint }) => {
+            missing.push(Missing { what: "a GPU adapter".to_owned(), remedy: hint });
+        }
+        // An adapter that is there and does not open is a fault of this machine.
+        Err(error) => kernels.push(Check {
+            kernel: "open",
+            backend: "gpu".to_owned(),
+            equal: false,
+            milliseconds: 0.0,
+            problem: Some(error.to_string()),
+        }),
+    }
+    let auto = match Engine::open(BackendChoice::Auto) {
+        Ok(engine) => {
+            let selection = engine.selection().clone();
+            Picked { backend: selection.backend, reason: selection.reason }
+        }
+        Err(error) => Picked { backend: "none".to_owned(), reason: error.to_string() },
+    };
+    let healthy = kernels.iter().all(|check| check.equal);
+    Report {
+        version: env!("CARGO_PKG_VERSION"),
+        processor: processor(),
+        adapters,
+        missing,
+        kernels,
+        auto,
+        healthy,
+    }
+}
+
+/// Every kernel of a backend against the naive implementation, on fixed public inputs.
+fn check_kernels(backend: &dyn Backend) -> Vec<Check> {
+    let masks: Vec<SignedMask> = (0..N_INPUTS)
+        .map(|i| {
+            let key = MaskKey::new([i as u8 + 1; 32]);
+            if i % 3 == 0 { SignedMask::subtract(key) } else { SignedMask::add(key) }
+        })
+        .collect();
+    let start: Vec<u32> = (0..N_WORDS as u32).map(|j| j.wrapping_mul(0x9e37_79b9)).collect();
+    let rows: Vec<Vec<u32>> = (0..N_INPUTS as u32)
+        .map(|i| start.iter().map(|word| word.rotate_left(i) ^ i.wrapping_mul(0x85eb_ca6b)).collect())
+        .collect();
+    let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+
+    let check = |kernel,
+                 expect: &dyn Fn(&mut [u32]),
+                 call: &dyn Fn(&mut [u32]) -> Result<(), EngineError>| {
+        let (mut expected, mut got) = (start.clone(), start.clone());
+        expect(&mut expected);
+        let clock = Instant::now();
+        let result = call(&mut got);
+        let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
+        let problem = match result {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => got
+                .iter()
+                .zip(&expected)
+                .position(|(a, b)| a != b)
+                .map(|index| format!("differs from the naive implementation, first at index {index}")),
+        };
+        Check { kernel, backend: backend.name().to_owned(), equal: problem.is_none(), milliseconds, problem }
+    };
+    vec![
+        check("mask_expand", &|acc| naive::mask_expand(&masks, FIRST_WORD, acc), &|acc| {
+            backend.mask_expand(&masks, FIRST_WORD, acc)
+        }),
+        check("sum_rows", &|acc| naive::sum_rows(&rows, acc), &|acc| backend.sum_rows(&rows, acc)),
+    ]
+}
+
+fn processor() -> Processor {
+    let mut features = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        macro_rules! detect {
+            ($($feature:tt),*) => {
+                $(if std::arch::is_x86_feature_detected!($feature) {
+                    features.push($feature);
+                })*
+            };
+        }
+        detect!(
+            "sse2",
+            "avx2",
+            "avx512f",
+            "avx512vl",
+            "avx512bw",
+            "avx512dq",
+            "avx512ifma",
+            "bmi2",
+            "adx",
+            "sha"
+        );
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        macro_rules! detect {
+            ($($feature:tt),*) => {
+                $(if std::arch::is_aarch64_feature_detected!($feature) {
+                    features.push($feature);
+                })*
+            };
+        }
+        detect!("neon", "sve", "sha2");
+    }
+    Processor {
+        architecture: std::env::consts::ARCH,
+        threads: std::thread::available_parallelism().map_or(1, Into::into),
+        instruction_set: Cpu::instruction_set(),
+        features: std::mem::take(&mut features),
+    }
+}
+
+fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
+    let Processor { architecture, threads, instruction_set, features } = &report.processor;
+    writeln!(out, "blindsum {}", report.version)?;
+    writeln!(out, "\nprocessor  {architecture}, {threads} threads, masks run {instruction_set}")?;
+    writeln!(out, "           {}", features.join(" "))?;
+    if report.adapters.is_empty() {
+        writeln!(out, "\nadapters   none")?;
+    }
+    for adapter in &report.adapters {
+        writeln!(out, "\nadapter    {} ({}, {})", adapter.name, adapter.kind, adapter.interface)?;
+        writeln!(out, "           driver {}", adapter.driver)?;
+        writeln!(
+            out,
+            "           binding {} MiB, buffer {} MiB, {} groups a dimension, {} invocations and {} KiB a group",
+            adapter.max_binding_bytes >> 20,
+            adapter.max_buffer_bytes >> 20,
+            adapter.max_groups_per_dimension,
+            adapter.max_invocations_per_group,
+            adapter.max_group_memory_bytes >> 10,
+        )?;
+        writeln!(out, "           {}", adapter.features.join(", "))?;
+    }
+    for missing in &report.missing {
+        writeln!(out, "\nmissing    {}\n           {}", missing.what, missing.remedy)?;
+    }
+    writeln!(out)?;
+    for check in &report.kernels {
+        let verdict = check.problem.as_deref().unwrap_or("equal");
+        writeln!(
+            out,
+            "kernel     {:<12} {:>9.2} ms  {}: {verdict}",
+            check.kernel, check.milliseconds, check.backend
+        )?;
+    }
+    writeln!(out, "\nauto       {}: {}", report.auto.backend, report.auto.reason)?;
+    writeln!(
+        out,
+        "\n{}",
+        if report.healthy { "healthy" } else { "NOT HEALTHY: do not trust results of this machine" }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A device whose sums are off by one word.
+    struct Broken;
+
+    impl Backend for Broken {
+        fn name(&self) -> &str {
+            "broken"
+        }
+
+        fn mask_expand(
+            &self,
+            masks: &[SignedMask],
+            first_word: u64,
+            acc: &mut [u32],
+        ) -> Result<(), EngineError> {
+            Cpu.mask_expand(masks, first_word, acc)
+        }
+
+        fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
+            Cpu.sum_rows(rows, acc)?;
+            acc[N_WORDS - 1] ^= 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_is_found() {
+        let checks = check_kernels(&Broken);
+        assert!(checks[0].equal);
+        assert!(!checks[1].equal);
+        assert!(checks[1].problem.as_ref().is_some_and(|problem| problem.ends_with("index 5002")));
+        assert!(check_kernels(&Cpu).iter().all(|check| check.equal));
+    }
+
+    #[test]
+    fn the_json_is_an_object_with_a_verdict() {
+        let report = Report {
+            version: "0",
+            processor: processor(),
+            adapters: Vec::new(),
+            missing: Vec::new(),
+            kernels: check_kernels(&Broken),
+            auto: Picked { backend: "cpu".into(), reason: "test".into() },
+            healthy: false,
+        };
+        let json = serde_json::to_value(&report).expect("serialisable");
+        assert_eq!(json["healthy"], false);
+        assert_eq!(json["kernels"][1]["equal"], false);
+        let mut text = Vec::new();
+        print(&mut text, &report).expect("memory does not fail");
+        assert!(String::from_utf8(text).expect("text").contains("NOT HEALTHY"));
+    }
+}

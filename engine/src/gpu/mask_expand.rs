@@ -1,0 +1,275 @@
+//! Expanding masks on the device. Only keys go there and only sums come back.
+//!
+//! 1. Keys are uploaded once, those to subtract in front: a dispatch has one sign.
+//! 2. The accumulator is cut into chunks of whole blocks. Two chunks are in flight: while the device computes one, the
+//!    host adds the words of the other to `acc`. The accumulator itself never leaves the host.
+//! 3. A chunk is a few dispatches of at most `keys_per_dispatch` keys and `blocks_per_dispatch` blocks times keys, each
+//!    submitted on its own. A chunk too small to fill the device spreads its keys over invocations as well.
+//! 4. Everything that held keys or streams is wiped.
+//!
+//! Twin: `engine/src/cpu/mask_expand.rs`. Kernel: `shaders/mask_expand.wgsl`.
+
+use rayon::prelude::*;
+use wgpu::BufferUsages;
+use zeroize::Zeroizing;
+
+use super::buffers::{Growing, SumSlot, Upload};
+use super::layout::{Key, MaskExpandParams};
+use super::source::PARAMS_STRIDE;
+use super::{GROUP, Gpu, with_buffers};
+use crate::backend::check_word_range;
+use crate::error::EngineError;
+use crate::mask::{Sign, SignedMask};
+
+const OPERATION: &str = "mask_expand";
+const BLOCK_BYTES: u64 = 64;
+const KEY_BYTES: u64 = size_of::<Key>() as u64;
+/// Keys on the device at a time (512 KiB).
+const KEYS_PER_UPLOAD: u64 = 1 << 14;
+/// Fewer keys an invocation than this are not worth a slice of their own.
+const MIN_KEYS_PER_SLICE: u32 = 8;
+/// Words that one host thread adds at a time.
+const WORDS_PER_TASK: usize = 1 << 14;
+
+/// What is kept between calls.
+pub(super) struct Buffers {
+    upload: Upload,
+    keys: Growing,
+    slots: [Slot; 2],
+}
+
+/// A chunk in flight.
+struct Slot {
+    params: Growing,
+    sum: SumSlot,
+    /// Words of the accumulator that the pending sum belongs to: start, end, and words to skip in the first block.
+    target: (usize, usize, usize),
+}
+
+impl Slot {
+    const fn new() -> Self {
+        Self {
+            params: Growing::new("mask_expand params", BufferUsages::UNIFORM.union(BufferUsages::COPY_DST)),
+            sum: SumSlot::new("mask_expand sum", "mask_expand staging"),
+            target: (0, 0, 0),
+        }
+    }
+
+    /// Adds the chunk in flight, if there is one, to its words of `acc`.
+    fn finish(&mut self, gpu: &Gpu, acc: &mut [u32]) -> Result<(), EngineError> {
+        let (start, end, skip) = self.target;
+        self.sum.finish(&gpu.device, OPERATION, |sum| {
+            let acc = acc[start..end].par_chunks_mut(WORDS_PER_TASK);
+            acc.zip(sum[skip..].par_chunks(WORDS_PER_TASK)).for_each(|(acc, sum)| {
+                for (word, addend) in acc.iter_mut().zip(sum) {
+                    *word = word.wrapping_add(*addend);
+                }
+            });
+        })
+    }
+}
+
+/// One dispatch of a chunk.
+struct Dispatch {
+    params: MaskExpandParams,
+    grid: [u32; 3],
+}
+
+/// A stretch of the accumulator and the blocks that cover it.
+struct Chunk {
+    /// First block of the stream.
+    block: u64,
+    n_blocks: u32,
+    /// Words of the accumulator.
+    start: usize,
+    end: usize,
+    /// Words of the first block that lie before `start`.
+    skip: usize,
+}
+
+/// Cuts `n_words` words from stream word `first_word` on into chunks of at most `max_blocks` blocks.
+fn chunks(first_word: u64, n_words: usize, max_blocks: u32) -> impl Iterator<Item = Chunk> {
+    let mut start = 0;
+    let mut word = first_word;
+    std::iter::from_fn(move || {
+        if start == n_words {
+            return None;
+        }
+        let skip = (word % 16) as usize;
+        let len = (n_words - start).min(max_blocks as usize * 16 - skip);
+        let chunk = Chunk {
+            block: word / 16,
+            n_blocks: (skip + len).div_ceil(16) as u32,
+            start,
+            end: start + len,
+            skip,
+        };
+        start += len;
+        // Past the last word this wraps and is not used again.
+        word = word.wrapping_add(len as u64);
+        Some(chunk)
+    })
+}
+
+/// The dispatches of a chunk: first the keys `0 .. n_subtract`, then `n_subtract .. n_keys`.
+fn dispatches(gpu: &Gpu, chunk: &Chunk, n_subtract: u32, n_keys: u32) -> Vec<Dispatch> {
+    let limits = &gpu.limits;
+    let by_work = limits.blocks_per_dispatch / u64::from(chunk.n_blocks);
+    let keys_per_dispatch = by_work.clamp(1, u64::from(limits.keys_per_dispatch)) as u32;
+    let [x, y] = gpu.grid(chunk.n_blocks);
+    let mut list = Vec::new();
+    for (range, sign) in [(0..n_subtract, u32::MAX), (n_subtract..n_keys, 0)] {
+        for first_key in range.clone().step_by(keys_per_dispatch as usize) {
+            let end_key = range.end.min(first_key + keys_per_dispatch);
+            let n_keys = end_key - first_key;
+            let slices = (limits.busy_invocations / (x * y * GROUP))
+                .clamp(1, n_keys.div_ceil(MIN_KEYS_PER_SLICE))
+                .min(limits.groups_per_dimension);
+            let keys_per_slice = n_keys.div_ceil(slices);
+            list.push(Dispatch {
+                params: MaskExpandParams {
+                    counter_low: chunk.block as u32,
+                    counter_high: (chunk.block >> 32) as u32,
+                    n_blocks: chunk.n_blocks,
+                    groups_per_row: x,
+                    first_key,
+                    end_key,
+                    keys_per_slice,
+                    sign,
+                },
+                grid: [x, y, n_keys.div_ceil(keys_per_slice)],
+            });
+        }
+    }
+    list
+}
+
+pub(super) fn mask_expand(
+    gpu: &Gpu,
+    masks: &[SignedMask],
+    first_word: u64,
+    acc: &mut [u32],
+) -> Result<(), EngineError> {
+    check_word_range(first_word, acc.len())?;
+    if masks.is_empty() || acc.is_empty() {
+        return Ok(());
+    }
+    let max_keys = KEYS_PER_UPLOAD.min(gpu.limits.binding_bytes / KEY_BYTES);
+    let create = || {
+        Ok(Buffers {
+            upload: Upload::new(&gpu.device, "mask_expand key staging", max_keys * KEY_BYTES)?,
+            keys: Growing::new("mask_expand keys", BufferUsages::STORAGE | BufferUsages::COPY_DST),
+            slots: [Slot::new(), Slot::new()],
+        })
+    };
+    with_buffers(&gpu.mask_expand, create, |buffers| {
+        gpu.device.scoped(OPERATION, || {
+            for masks in masks.chunks(max_keys as usize) {
+                expand_batch(gpu, buffers, masks, first_word, acc)?;
+            }
+            wipe(gpu, buffers)
+        })
+    })
+}
+
+/// Expands as many masks as the device holds at a time.
+fn expand_batch(
+    gpu: &Gpu,
+    buffers: &mut Buffers,
+    masks: &[SignedMask],
+    first_word: u64,
+    acc: &mut [u32],
+) -> Result<(), EngineError> {
+    let device = &gpu.device;
+    let kernel = gpu.kernels.get(device, OPERATION, size_of::<MaskExpandParams>())?;
+
+    let n_subtract = masks.iter().filter(|mask| mask.sign == Sign::Subtract).count();
+    let mut words = Zeroizing::new(Vec::with_capacity(masks.len() * 8));
+    for sign in [Sign::Subtract, Sign::Add] {
+        for mask in masks.iter().filter(|mask| mask.sign == sign) {
+            words.extend_from_slice(&*mask.key.words());
+        }
+    }
+    let key_bytes: &[u8] = bytemuck::cast_slice(&words);
+    buffers.upload.write(device, OPERATION, std::iter::once((0, key_bytes)))?;
+    let keys = buffers.keys.at_least(device, buffers.upload.bytes())?;
+    let mut encoder = encoder(gpu);
+    buffers.upload.copy_to(&mut encoder, &keys, key_bytes.len() as u64);
+    let submission = device.queue.submit([encoder.finish()]);
+    buffers.upload.submitted(submission);
+
+    let max_blocks = (gpu.limits.chunk_bytes / BLOCK_BYTES) as u32;
+    for (i, chunk) in chunks(first_word, acc.len(), max_blocks).enumerate() {
+        let slot = &mut buffers.slots[i % 2];
+        slot.finish(gpu, acc)?;
+        let dispatches = dispatches(gpu, &chunk, n_subtract as u32, masks.len() as u32);
+
+        let mut params = vec![0; dispatches.len() * PARAMS_STRIDE as usize];
+        for (block, dispatch) in params.chunks_exact_mut(PARAMS_STRIDE as usize).zip(&dispatches) {
+            block[..size_of::<MaskExpandParams>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
+        }
+        let params_buffer = slot.params.at_least(device, params.len() as u64)?;
+        device.queue.write_buffer(&params_buffer, 0, &params);
+
+        let bytes = u64::from(chunk.n_blocks) * BLOCK_BYTES;
+        let mut first = self::encoder(gpu);
+        let sum = slot.sum.zeroed(device, &mut first, bytes)?;
+        device.queue.submit([first.finish()]);
+        let bindings = kernel.bind(device, &params_buffer, &keys, &sum);
+        for (block, dispatch) in dispatches.iter().enumerate() {
+            let mut encoder = self::encoder(gpu);
+            kernel.dispatch(&mut encoder, &bindings, block as u32, dispatch.grid);
+            device.queue.submit([encoder.finish()]);
+        }
+        let mut last = self::encoder(gpu);
+        slot.sum.copy_back(device, &mut last, bytes)?;
+        let submission = device.queue.submit([last.finish()]);
+        slot.sum.submitted(device, bytes, submission)?;
+        slot.target = (chunk.start, chunk.end, chunk.skip);
+    }
+    for slot in &mut buffers.slots {
+        slot.finish(gpu, acc)?;
+    }
+    Ok(())
+}
+
+/// Wipes keys and streams on the device and in the staging memory, and waits until that is done.
+fn wipe(gpu: &Gpu, buffers: &mut Buffers) -> Result<(), EngineError> {
+    buffers.upload.wipe(&gpu.device, OPERATION)?;
+    let mut encoder = encoder(gpu);
+    buffers.keys.wipe(&mut encoder);
+    for slot in &buffers.slots {
+        slot.sum.wipe(&mut encoder);
+    }
+    let submission = gpu.device.queue.submit([encoder.finish()]);
+    Ok(gpu.device.wait(OPERATION, &submission)?)
+}
+
+fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
+    gpu.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(OPERATION) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_every_word_once() {
+        for (first_word, n_words, max_blocks) in
+            [(0, 0, 4), (0, 64, 4), (5, 64, 4), (15, 1, 1), (16 << 32, 1000, 7), (u64::MAX - 100, 100, 2)]
+        {
+            let mut at = 0;
+            for chunk in chunks(first_word, n_words, max_blocks) {
+                assert_eq!(chunk.start, at);
+                assert_eq!(
+                    u128::from(chunk.block) * 16 + chunk.skip as u128,
+                    u128::from(first_word) + at as u128
+                );
+                assert!(chunk.n_blocks <= max_blocks && chunk.end > chunk.start);
+                assert_eq!(chunk.n_blocks as usize, (chunk.skip + chunk.end - chunk.start).div_ceil(16));
+                at = chunk.end;
+            }
+            assert_eq!(at, n_words);
+        }
+    }
+}

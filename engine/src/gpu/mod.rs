@@ -1,0 +1,168 @@
+//! The GPU backend: wgpu on Vulkan, Metal or DX12, with the kernels of `blindsum-shaders`.
+//!
+//! One [`Gpu`] per process: it opens the device once, compiles a kernel at its first use, and keeps buffers between
+//! calls. Calls from several threads take turns. Keys, streams and staging memory are wiped before a call returns; after
+//! an error the buffers are dropped instead.
+
+mod auto;
+mod buffers;
+mod device;
+pub mod layout;
+mod mask_expand;
+mod source;
+mod sum_rows;
+
+use std::sync::{Mutex, PoisonError};
+
+pub(crate) use auto::open_auto;
+pub use auto::{Auto, Crossover};
+use device::Device;
+pub use device::{AdapterReport, adapters};
+use source::Kernels;
+
+use crate::backend::Backend;
+use crate::error::{DeviceError, EngineError};
+use crate::mask::SignedMask;
+
+/// Invocations of a workgroup, as the kernels say.
+const GROUP: u32 = 64;
+/// Smallest storage binding that the kernels can work with, in bytes.
+const MIN_BINDING_BYTES: u64 = 4096;
+
+/// Bounds on what one dispatch may touch. The defaults suit a device; tests lower them to reach every edge with little data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpuLimits {
+    /// Largest storage binding in bytes; the adapter's own limit caps it.
+    pub binding_bytes: u64,
+    /// Most bytes of a sum or of staged rows at a time: memory use against overlap.
+    pub chunk_bytes: u64,
+    /// Most workgroups along one dimension; the adapter's own limit caps it.
+    pub groups_per_dimension: u32,
+    /// Most keys of one dispatch.
+    pub keys_per_dispatch: u32,
+    /// Most blocks times keys of one dispatch: keeps it well below a driver's watchdog (4 GiB of keystream).
+    pub blocks_per_dispatch: u64,
+    /// Invocations that fill the device: below it, keys are spread over invocations as well.
+    pub busy_invocations: u32,
+}
+
+impl Default for GpuLimits {
+    fn default() -> Self {
+        Self {
+            binding_bytes: u64::MAX,
+            chunk_bytes: 32 << 20,
+            groups_per_dimension: u32::MAX,
+            keys_per_dispatch: 256,
+            blocks_per_dispatch: 1 << 26,
+            busy_invocations: 1 << 18,
+        }
+    }
+}
+
+/// The first GPU of this machine.
+pub struct Gpu {
+    name: String,
+    limits: GpuLimits,
+    device: Device,
+    kernels: Kernels,
+    /// Buffers of each operation; absent while in use and after an error.
+    mask_expand: Mutex<Option<mask_expand::Buffers>>,
+    sum_rows: Mutex<Option<sum_rows::Buffers>>,
+}
+
+impl Gpu {
+    /// Opens the best adapter: discrete before integrated before virtual before software.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoAdapter`], [`DeviceError::NoDevice`], [`DeviceError::LimitTooSmall`].
+    pub fn open() -> Result<Self, DeviceError> {
+        Self::with_limits(GpuLimits::default())
+    }
+
+    /// Like [`Gpu::open`], with bounds of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn with_limits(limits: GpuLimits) -> Result<Self, DeviceError> {
+        let device = Device::open()?;
+        let report = &device.report;
+        let binding_bytes = limits.binding_bytes.min(report.max_binding_bytes).min(report.max_buffer_bytes);
+        let limits = GpuLimits {
+            binding_bytes,
+            chunk_bytes: limits.chunk_bytes.min(binding_bytes),
+            groups_per_dimension: limits.groups_per_dimension.min(report.max_groups),
+            ..limits
+        };
+        for (what, got, needed) in [
+            ("storage binding, bytes", limits.binding_bytes, MIN_BINDING_BYTES),
+            ("chunk, bytes", limits.chunk_bytes, MIN_BINDING_BYTES),
+            ("workgroups per dimension", limits.groups_per_dimension.into(), 1),
+            ("invocations per workgroup", report.max_invocations.into(), GROUP.into()),
+            ("keys per dispatch", limits.keys_per_dispatch.into(), 1),
+            ("blocks per dispatch", limits.blocks_per_dispatch, 1),
+        ] {
+            if got < needed {
+                return Err(DeviceError::LimitTooSmall { what, needed, got });
+            }
+        }
+        let name = format!("gpu:{}", report.name);
+        tracing::info!(adapter = %report.name, kind = report.kind, driver = %report.driver, "GPU opened");
+        Ok(Self {
+            name,
+            limits,
+            device,
+            kernels: Kernels::default(),
+            mask_expand: Mutex::default(),
+            sum_rows: Mutex::default(),
+        })
+    }
+
+    /// What the opened adapter says about itself.
+    #[must_use]
+    pub fn adapter(&self) -> &AdapterReport {
+        &self.device.report
+    }
+
+    /// The bounds in force: those asked for, capped by the adapter's.
+    #[must_use]
+    pub fn limits(&self) -> GpuLimits {
+        self.limits
+    }
+
+    /// Workgroups for `n_invocations`, as a grid with x and y within the limit.
+    fn grid(&self, n_invocations: u32) -> [u32; 2] {
+        let groups = n_invocations.div_ceil(GROUP).max(1);
+        let x = groups.min(self.limits.groups_per_dimension);
+        [x, groups.div_ceil(x)]
+    }
+}
+
+/// Takes the buffers out of their place, runs `body`, and puts them back if all went well.
+fn with_buffers<B, T>(
+    place: &Mutex<Option<B>>,
+    create: impl FnOnce() -> Result<B, EngineError>,
+    body: impl FnOnce(&mut B) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut buffers = match place.take() {
+        Some(buffers) => buffers,
+        None => create()?,
+    };
+    let result = body(&mut buffers)?;
+    *place = Some(buffers);
+    Ok(result)
+}
+
+impl Backend for Gpu {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn mask_expand(&self, masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> Result<(), EngineError> {
+        mask_expand::mask_expand(self, masks, first_word, acc)
+    }
+
+    fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
+        sum_rows::sum_rows(self, rows, acc)
+    }
+}

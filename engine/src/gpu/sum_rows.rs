@@ -1,0 +1,142 @@
+//! Adding rows on the device: the rows are streamed there once, the sum comes back once.
+//!
+//! 1. The accumulator is cut into chunks; of each chunk as many rows as fit are staged, and added in one dispatch.
+//! 2. Two staging buffers take turns: the host fills one while the device reads the other.
+//! 3. The sum is added to `acc` on the host; the accumulator itself never leaves it.
+//!
+//! Twin: `engine/src/cpu/sum_rows.rs`. Kernel: `shaders/sum_rows.wgsl`.
+
+use wgpu::BufferUsages;
+
+use super::buffers::{Growing, SumSlot, Upload};
+use super::layout::SumRowsParams;
+use super::source::Kernel;
+use super::{Gpu, with_buffers};
+use crate::backend::check_rows;
+use crate::error::EngineError;
+
+const OPERATION: &str = "sum_rows";
+const QUAD_BYTES: u64 = 16;
+
+/// What is kept between calls.
+pub(super) struct Buffers {
+    lanes: [Lane; 2],
+    sum: SumSlot,
+}
+
+/// One of the two ways to the device.
+struct Lane {
+    upload: Upload,
+    rows: Growing,
+    params: Growing,
+}
+
+impl Lane {
+    fn new(gpu: &Gpu) -> Result<Self, EngineError> {
+        Ok(Self {
+            upload: Upload::new(
+                &gpu.device,
+                "sum_rows staging",
+                gpu.limits.chunk_bytes / QUAD_BYTES * QUAD_BYTES,
+            )?,
+            rows: Growing::new("sum_rows rows", BufferUsages::STORAGE | BufferUsages::COPY_DST),
+            params: Growing::new("sum_rows params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
+        })
+    }
+}
+
+pub(super) fn sum_rows(gpu: &Gpu, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
+    check_rows(rows, acc.len())?;
+    if rows.is_empty() || acc.is_empty() {
+        return Ok(());
+    }
+    let create = || {
+        Ok(Buffers {
+            lanes: [Lane::new(gpu)?, Lane::new(gpu)?],
+            sum: SumSlot::new("sum_rows sum", "sum_rows sum staging"),
+        })
+    };
+    with_buffers(&gpu.sum_rows, create, |buffers| {
+        gpu.device.scoped(OPERATION, || {
+            let kernel = gpu.kernels.get(&gpu.device, OPERATION, size_of::<SumRowsParams>())?;
+            let chunk_words = (gpu.limits.chunk_bytes / QUAD_BYTES * 4) as usize;
+            for (i, acc) in acc.chunks_mut(chunk_words).enumerate() {
+                sum_chunk(gpu, &kernel, buffers, rows, i * chunk_words, acc)?;
+            }
+            wipe(gpu, buffers)
+        })
+    })
+}
+
+/// Adds words `first .. first + acc.len()` of every row to `acc`.
+fn sum_chunk(
+    gpu: &Gpu,
+    kernel: &Kernel,
+    buffers: &mut Buffers,
+    rows: &[&[u32]],
+    first: usize,
+    acc: &mut [u32],
+) -> Result<(), EngineError> {
+    let device = &gpu.device;
+    let n_quads = acc.len().div_ceil(4);
+    let row_bytes = n_quads as u64 * QUAD_BYTES;
+    let [x, y] = gpu.grid(n_quads as u32);
+
+    let mut start = encoder(gpu);
+    let sum = buffers.sum.zeroed(device, &mut start, row_bytes)?;
+    device.queue.submit([start.finish()]);
+
+    let rows_per_batch = (buffers.lanes[0].upload.bytes() / row_bytes) as usize;
+    for (i, batch) in rows.chunks(rows_per_batch).enumerate() {
+        let lane = &mut buffers.lanes[i % 2];
+        // The words that pad a row's last quad are never read back.
+        let pieces = batch.iter().enumerate().map(|(i, row)| {
+            let words = &row[first..first + acc.len()];
+            (i * row_bytes as usize, bytemuck::cast_slice(words))
+        });
+        lane.upload.write(device, OPERATION, pieces)?;
+        let bytes = batch.len() as u64 * row_bytes;
+        let rows = lane.rows.at_least(device, lane.upload.bytes().min(bytes.next_power_of_two()))?;
+        let params = lane.params.at_least(device, size_of::<SumRowsParams>() as u64)?;
+        let values = SumRowsParams {
+            n_rows: batch.len() as u32,
+            n_quads: n_quads as u32,
+            groups_per_row: x,
+            reserved: 0,
+        };
+        device.queue.write_buffer(&params, 0, bytemuck::bytes_of(&values));
+
+        let bindings = kernel.bind(device, &params, &rows, &sum);
+        let mut encoder = encoder(gpu);
+        lane.upload.copy_to(&mut encoder, &rows, bytes);
+        kernel.dispatch(&mut encoder, &bindings, 0, [x, y, 1]);
+        let submission = device.queue.submit([encoder.finish()]);
+        lane.upload.submitted(submission);
+    }
+
+    let mut last = encoder(gpu);
+    buffers.sum.copy_back(device, &mut last, row_bytes)?;
+    let submission = device.queue.submit([last.finish()]);
+    buffers.sum.submitted(device, row_bytes, submission)?;
+    buffers.sum.finish(device, OPERATION, |sum| {
+        for (word, addend) in acc.iter_mut().zip(sum) {
+            *word = word.wrapping_add(*addend);
+        }
+    })
+}
+
+/// Wipes rows and sums on the device and in the staging memory, and waits until that is done.
+fn wipe(gpu: &Gpu, buffers: &mut Buffers) -> Result<(), EngineError> {
+    let mut encoder = encoder(gpu);
+    for lane in &mut buffers.lanes {
+        lane.upload.wipe(&gpu.device, OPERATION)?;
+        lane.rows.wipe(&mut encoder);
+    }
+    buffers.sum.wipe(&mut encoder);
+    let submission = gpu.device.queue.submit([encoder.finish()]);
+    Ok(gpu.device.wait(OPERATION, &submission)?)
+}
+
+fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
+    gpu.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(OPERATION) })
+}

@@ -1,0 +1,78 @@
+//! The structs shared with WGSL have the offsets, sizes and types that naga computes from the shader's text.
+#![cfg(feature = "gpu")]
+
+use std::mem::offset_of;
+
+use blindsum_engine::gpu::layout::{Key, MaskExpandParams, SumRowsParams};
+
+/// Name, offset and size of a member.
+type Member = (String, u32, u32);
+
+/// The struct `name` of kernel `kernel`, as naga lays it out: members and size.
+fn reflected(kernel: &str, name: &str) -> (Vec<Member>, u32) {
+    let text = blindsum_shaders::kernel(kernel).expect("a kernel");
+    let module = naga::front::wgsl::parse_str(&text).expect("valid WGSL");
+    let (_, found) = module
+        .types
+        .iter()
+        .find(|(_, found)| found.name.as_deref() == Some(name))
+        .unwrap_or_else(|| panic!("{kernel} has no struct {name}"));
+    let naga::TypeInner::Struct { members, span } = &found.inner else { panic!("{name} is no struct") };
+    let members = members
+        .iter()
+        .map(|member| {
+            let size = module.types[member.ty].inner.size(module.to_ctx());
+            (member.name.clone().expect("a named member"), member.offset, size)
+        })
+        .collect();
+    (members, *span)
+}
+
+macro_rules! check {
+    ($kernel:literal, $name:ident { $($field:ident: $type:ty),* $(,)? }) => {{
+        // The literal fails to compile when a field is missing here or has another type.
+        let value: $name = bytemuck::Zeroable::zeroed();
+        let $name { $($field),* } = value;
+        $(let _: $type = $field;)*
+        let fields = [$((stringify!($field).to_owned(), offset_of!($name, $field) as u32, size_of::<$type>() as u32)),*];
+        let (members, size) = reflected($kernel, stringify!($name));
+        assert_eq!(members, fields, "{}", stringify!($name));
+        assert_eq!(size as usize, size_of::<$name>(), "{}", stringify!($name));
+    }};
+}
+
+#[test]
+fn structs_agree_with_the_shaders() {
+    check!(
+        "mask_expand",
+        MaskExpandParams {
+            counter_low: u32,
+            counter_high: u32,
+            n_blocks: u32,
+            groups_per_row: u32,
+            first_key: u32,
+            end_key: u32,
+            keys_per_slice: u32,
+            sign: u32,
+        }
+    );
+    check!("mask_expand", Key { low: [u32; 4], high: [u32; 4] });
+    check!("sum_rows", SumRowsParams { n_rows: u32, n_quads: u32, groups_per_row: u32, reserved: u32 });
+}
+
+/// Every kernel has the workgroup size that the host counts with, and the three bindings that its pipeline has.
+#[test]
+fn kernels_have_one_shape() {
+    for source in blindsum_shaders::KERNELS {
+        let text = blindsum_shaders::kernel(source.name).expect("a kernel");
+        let module = naga::front::wgsl::parse_str(&text).expect("valid WGSL");
+        assert_eq!(module.entry_points[0].workgroup_size, [64, 1, 1], "{}", source.name);
+        let mut bindings: Vec<(u32, u32)> = module
+            .global_variables
+            .iter()
+            .filter_map(|(_, variable)| variable.binding.map(|binding| (binding.group, binding.binding)))
+            .collect();
+        bindings.sort_unstable();
+        assert_eq!(bindings, [(0, 0), (0, 1), (0, 2)], "{}", source.name);
+    }
+}
