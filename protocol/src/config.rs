@@ -97,7 +97,8 @@ impl Group {
         let guaranteed = match mode {
             Mode::Chain | Mode::Strict => floor.saturating_sub(c),
             Mode::Curious => {
-                let removable = ((n - c) * n.saturating_sub(floor)).checked_div(t.saturating_sub(c)).unwrap_or(n);
+                let removable =
+                    ((n - c) * n.saturating_sub(floor)).checked_div(t.saturating_sub(c)).unwrap_or(n);
                 n.saturating_sub(removable).saturating_sub(c)
             }
         };
@@ -220,7 +221,8 @@ impl CohortConfig {
     /// The other members of the group of `slot`, in slot order; empty if the slot holds no client.
     #[must_use]
     pub fn peers(&self, slot: u8) -> Vec<u8> {
-        self.group_of(slot).map_or_else(Vec::new, |group| group.members.iter().filter(|peer| *peer != slot).collect())
+        self.group_of(slot)
+            .map_or_else(Vec::new, |group| group.members.iter().filter(|peer| *peer != slot).collect())
     }
 
     /// `m`: the clients of the cohort.
@@ -286,7 +288,10 @@ impl fmt::Display for CohortConfig {
         for group in self.groups() {
             let Group { index, n, threshold, floor, corrupt, .. } = group;
             let honest = group.guaranteed_honest(self.mode);
-            write!(f, "group {index}: n = {n}, t = {threshold}, F = {floor}, c = {corrupt}: at least {honest} honest members in a sum")?;
+            write!(
+                f,
+                "group {index}: n = {n}, t = {threshold}, F = {floor}, c = {corrupt}: at least {honest} honest members in a sum"
+            )?;
             if self.mode == Mode::Curious {
                 let agreed = group.guaranteed_honest(Mode::Strict);
                 write!(f, " (no agreed digest; {agreed} with one)")?;
@@ -301,7 +306,13 @@ impl fmt::Display for CohortConfig {
 mod tests {
     use super::*;
 
-    fn one_group(n: usize, t: u16, floor: u16, corrupt: u16, mode: Mode) -> Result<CohortConfig, ConfigError> {
+    fn one_group(
+        n: usize,
+        t: u16,
+        floor: u16,
+        corrupt: u16,
+        mode: Mode,
+    ) -> Result<CohortConfig, ConfigError> {
         let size = if n <= 16 { CohortSize::N16 } else { CohortSize::N64 };
         let group = GroupConfig { threshold: t, floor, corrupt };
         CohortConfig::uniform(size, size.slots() as u16, mode, Bitmap::range(0, n), group)

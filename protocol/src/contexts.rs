@@ -323,14 +323,17 @@ pub struct NamedArray<'a> {
 /// [`ConfigError::Array`] if an array's bytes are not the product of its dims, or its rank, its name
 /// or the count of arrays does not fit.
 pub fn model_digest(arrays: &[NamedArray<'_>]) -> Result<ModelDigest, ConfigError> {
-    let refuse = |name: &str, got: usize, expected: u64| {
-        ConfigError::Array { name: name.to_owned(), expected, got: got as u64 }
+    let refuse = |name: &str, got: usize, expected: u64| ConfigError::Array {
+        name: name.to_owned(),
+        expected,
+        got: got as u64,
     };
     let count = u32::try_from(arrays.len()).map_err(|_| refuse("(all)", arrays.len(), u32::MAX.into()))?;
     let mut hasher = hasher(Label::Model).chain_update(count.to_be_bytes());
     for NamedArray { name, dtype, dims, elements } in arrays {
         let rank = u8::try_from(dims.len()).map_err(|_| refuse(name, dims.len(), u8::MAX.into()))?;
-        let name_length = u32::try_from(name.len()).map_err(|_| refuse("(name)", name.len(), u32::MAX.into()))?;
+        let name_length =
+            u32::try_from(name.len()).map_err(|_| refuse("(name)", name.len(), u32::MAX.into()))?;
         let bytes = dims.iter().try_fold(dtype.bytes() as u64, |bytes, dim| bytes.checked_mul(*dim));
         if bytes != Some(elements.len() as u64) {
             return Err(refuse(name, elements.len(), bytes.unwrap_or(u64::MAX)));

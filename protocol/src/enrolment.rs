@@ -140,7 +140,8 @@ impl Enrolment {
 
     /// The payload, without a frame.
     pub(crate) fn write(&self, out: &mut Writer) {
-        out.raw(&enrolment_body(self.epoch, &self.roster_root, self.slot, &self.share_key)).signature(&self.signature);
+        out.raw(&enrolment_body(self.epoch, &self.roster_root, self.slot, &self.share_key))
+            .signature(&self.signature);
     }
 
     /// Reads the payload, without a frame.

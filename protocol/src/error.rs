@@ -90,9 +90,6 @@ pub enum Misuse {
         /// The repeated slot.
         slot: u8,
     },
-    /// The journal holds no state to restore.
-    #[error("the journal is empty: enrol first")]
-    NoState,
     /// The state belongs to another key.
     #[error("the stored state belongs to another client key")]
     ForeignState,
@@ -150,8 +147,16 @@ pub enum Misuse {
         /// Draws that count.
         draws: u32,
     },
-    /// The quantised vector does not have the round's shape.
-    #[error("{what} of the quantised vector is {got}, the round says {expected}")]
+    /// The vector's weight is outside the round's range; the weight is secret, so it is not shown.
+    #[error("the sample weight is outside {min} ..= {max}")]
+    Weight {
+        /// Least weight.
+        min: u32,
+        /// Largest weight.
+        max: u32,
+    },
+    /// The quantised vector or the bases do not have the round's shape.
+    #[error("{what}: {got}, the round says {expected}")]
     QuantisedMismatch {
         /// The property that differs.
         what: &'static str,
@@ -286,6 +291,14 @@ pub enum Refusal {
         /// Members of its group.
         got: u16,
     },
+    /// The group's parameters withstand fewer corrupt members than the client asks for.
+    #[error("the group withstands {got} corrupt members, this client asks for {floor}")]
+    FewCorrupt {
+        /// The client's floor.
+        floor: u16,
+        /// `c` of its group.
+        got: u16,
+    },
     /// Too few honest clients are guaranteed in the sum.
     #[error("{guaranteed} honest clients are guaranteed in the sum, this client's floor is {floor}")]
     PrivacyFloor {
@@ -324,6 +337,9 @@ pub enum Refusal {
     /// The setup was burnt by an earlier request that differed.
     #[error("the setup is burnt")]
     Burnt,
+    /// The shares of this setup are released, and everything else of it is erased.
+    #[error("shares were already released under this setup")]
+    AlreadyReleased,
     /// A second request in the same phase that differs from the first; the setup is now burnt.
     #[error("a second, different {verb} request: the setup is burnt")]
     DifferentRequest {
@@ -625,7 +641,9 @@ pub enum ConfigError {
         n: u16,
     },
     /// The words of a group's sum could wrap.
-    #[error("n * 2^(b - 1) < 2^31 does not hold for n = {n}, b = {bits} ({n} * {half} = {product} >= 2147483648)")]
+    #[error(
+        "n * 2^(b - 1) < 2^31 does not hold for n = {n}, b = {bits} ({n} * {half} = {product} >= 2147483648)"
+    )]
     WordOverflow {
         /// Members of the largest group.
         n: u16,

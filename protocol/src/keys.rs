@@ -67,7 +67,10 @@ pub fn self_seed_hash(b: &Fq, context: &SetupContext, slot: u8) -> [u8; 32] {
 /// `H("share"; setup_context, dealer, receiver, kind, share)`. Shares are uniform: no salt.
 #[must_use]
 pub fn share_hash(context: &SetupContext, dealer: u8, receiver: u8, kind: ShareKind, share: &Fq) -> [u8; 32] {
-    hash(Label::Share, &[&context.0, &[dealer, receiver, kind as u8], Zeroizing::new(fq_to_bytes(share)).as_ref()])
+    hash(
+        Label::Share,
+        &[&context.0, &[dealer, receiver, kind as u8], Zeroizing::new(fq_to_bytes(share)).as_ref()],
+    )
 }
 
 /// Key of a client's own mask: `K(b, "self mask", round_context || slot)`.

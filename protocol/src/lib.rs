@@ -18,10 +18,12 @@
 
 pub mod aggregator;
 pub mod blame;
+pub mod client;
 pub mod config;
 pub mod contexts;
 pub mod enrolment;
 pub mod error;
+pub mod journal;
 pub mod keys;
 pub mod message;
 pub mod outcome;
@@ -32,10 +34,12 @@ pub mod wire;
 
 pub use aggregator::{Aggregator, ShareKeys};
 pub use blame::{Blame, Charge};
+pub use client::{ChainView, Client, Policy, RoundPhase};
 pub use config::{CohortConfig, Group, GroupConfig, Mode};
 pub use contexts::{Deadlines, Dp, ModelDigest, RoundParameters, SetupParameters};
 pub use enrolment::{Enrolment, Registration};
 pub use error::{ConfigError, Fault, JournalError, Misuse, ProtocolError, Refusal, WireError};
 pub use outcome::CohortOutcome;
 pub use standing::Standing;
+pub use journal::{FileJournal, Journal, MemoryJournal};
 pub use wire::{Limits, MessageKind};

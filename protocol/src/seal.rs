@@ -167,7 +167,12 @@ pub fn open_commitment(
     SignedCommitment::from_bytes(plain).ok()
 }
 
-fn seal<const L: usize>(key: &[u8; 32], plain: &[u8], aad: &[u8], rng: &mut dyn CryptoRng) -> ([u8; NONCE_BYTES], [u8; L]) {
+fn seal<const L: usize>(
+    key: &[u8; 32],
+    plain: &[u8],
+    aad: &[u8],
+    rng: &mut dyn CryptoRng,
+) -> ([u8; NONCE_BYTES], [u8; L]) {
     let mut nonce = [0; NONCE_BYTES];
     rng.fill_bytes(&mut nonce);
     let cipher = XChaCha20Poly1305::new(key.into());

@@ -72,7 +72,11 @@ impl Interpolation {
     /// [`Misuse::Length`] if there is not one share a holder.
     pub fn at_zero(&self, shares: &[Fq]) -> Result<Fq, Misuse> {
         if shares.len() != self.coefficients.len() {
-            return Err(Misuse::Length { what: "shares", expected: self.coefficients.len(), got: shares.len() });
+            return Err(Misuse::Length {
+                what: "shares",
+                expected: self.coefficients.len(),
+                got: shares.len(),
+            });
         }
         Ok(self.coefficients.iter().zip(shares).map(|(coefficient, share)| *coefficient * share).sum())
     }

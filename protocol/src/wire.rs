@@ -78,7 +78,10 @@ impl MessageKind {
     pub fn of(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
         let kind = read_header(&mut reader)?.0;
-        Self::ALL.into_iter().find(|k| *k as u8 == kind).ok_or(WireError::Value { what: "message kind", got: kind.into() })
+        Self::ALL
+            .into_iter()
+            .find(|k| *k as u8 == kind)
+            .ok_or(WireError::Value { what: "message kind", got: kind.into() })
     }
 }
 
@@ -402,7 +405,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If bytes remain.
     pub fn finish(self) -> Result<(), WireError> {
-        if self.bytes.is_empty() { Ok(()) } else { Err(WireError::Trailing { count: self.bytes.len() as u64 }) }
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(WireError::Trailing { count: self.bytes.len() as u64 })
+        }
     }
 }
 

@@ -107,7 +107,12 @@ impl SurvivorDigest {
 
 /// `H("digest"; round_context, posted, leaves_root, setup_root)`.
 #[must_use]
-pub fn survivor_digest(context: &RoundContext, posted: &Bitmap, leaves_root: &Fr, setup_root: &[u8; 32]) -> [u8; 32] {
+pub fn survivor_digest(
+    context: &RoundContext,
+    posted: &Bitmap,
+    leaves_root: &Fr,
+    setup_root: &[u8; 32],
+) -> [u8; 32] {
     let mut out = Writer::with_capacity(4 * 32);
     out.raw(context.as_bytes()).bitmap(posted).fr(leaves_root).raw(setup_root);
     hash(Label::Digest, &[&out.into_bytes()])

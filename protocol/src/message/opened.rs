@@ -40,7 +40,13 @@ fn body(context: &RoundContext, slot: u8, opening_hash: &[u8; 32]) -> Vec<u8> {
 impl Opened {
     /// Signs for an opening that the caller has checked.
     #[must_use]
-    pub fn sign(key: &SecretKey, context: RoundContext, slot: u8, opening_hash: [u8; 32], rng: &mut dyn CryptoRng) -> Self {
+    pub fn sign(
+        key: &SecretKey,
+        context: RoundContext,
+        slot: u8,
+        opening_hash: [u8; 32],
+        rng: &mut dyn CryptoRng,
+    ) -> Self {
         let signature = schnorr::sign(key, Kind::Opened, &body(&context, slot, &opening_hash), rng);
         Self { context, slot, opening_hash, signature }
     }
@@ -50,8 +56,13 @@ impl Opened {
     /// # Errors
     /// [`Fault::BadSignature`].
     pub fn verify(&self, key: &PublicKey) -> Result<(), Fault> {
-        schnorr::verify(key, Kind::Opened, &body(&self.context, self.slot, &self.opening_hash), &self.signature)
-            .map_err(|_| Fault::BadSignature { message: MessageKind::Opened })
+        schnorr::verify(
+            key,
+            Kind::Opened,
+            &body(&self.context, self.slot, &self.opening_hash),
+            &self.signature,
+        )
+        .map_err(|_| Fault::BadSignature { message: MessageKind::Opened })
     }
 
     /// The framed message.

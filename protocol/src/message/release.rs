@@ -48,7 +48,10 @@ pub struct ReleasedShare {
 
 impl fmt::Debug for ReleasedShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReleasedShare").field("peer", &self.peer).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("ReleasedShare")
+            .field("peer", &self.peer)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 

@@ -64,8 +64,14 @@ fn sign_request(key: &SecretKey, kind: MessageKind, payload: &[u8], rng: &mut dy
     schnorr::sign(key, Kind::Request, &signed_body(kind, payload), rng)
 }
 
-fn verify_request(key: &PublicKey, kind: MessageKind, payload: &[u8], signature: &Signature) -> Result<(), Refusal> {
-    schnorr::verify(key, Kind::Request, &signed_body(kind, payload), signature).map_err(|_| Refusal::UnsignedRequest)
+fn verify_request(
+    key: &PublicKey,
+    kind: MessageKind,
+    payload: &[u8],
+    signature: &Signature,
+) -> Result<(), Refusal> {
+    schnorr::verify(key, Kind::Request, &signed_body(kind, payload), signature)
+        .map_err(|_| Refusal::UnsignedRequest)
 }
 
 /// A client's newest share-encryption key, as its owner signed it.
@@ -91,7 +97,12 @@ impl ShareKeyEvidence {
     ///
     /// # Errors
     /// [`Refusal::BadShareKey`].
-    pub fn verify(&self, slot: u8, parameters: &SetupParameters, roster: &Roster) -> Result<(u32, [u8; 32]), Refusal> {
+    pub fn verify(
+        &self,
+        slot: u8,
+        parameters: &SetupParameters,
+        roster: &Roster,
+    ) -> Result<(u32, [u8; 32]), Refusal> {
         let refuse = Refusal::BadShareKey { slot };
         match self {
             Self::Enrolment(enrolment) => {
@@ -103,7 +114,8 @@ impl ShareKeyEvidence {
             Self::Setup { round, attempt, signed } => {
                 let earlier = SetupParameters { round: *round, attempt: *attempt, ..parameters.clone() };
                 let header = &signed.header;
-                let (Some(key), Some(number)) = (roster.key(slot), header.share_key_number.checked_add(1)) else {
+                let (Some(key), Some(number)) = (roster.key(slot), header.share_key_number.checked_add(1))
+                else {
                     return Err(refuse);
                 };
                 let valid = header.slot == slot
@@ -247,7 +259,13 @@ impl MaskRequest {
     }
 
     fn payload(&self) -> Vec<u8> {
-        mask_request_payload(&self.setup_context, &self.model, &self.parameters, &self.setup_hashes, &self.peers)
+        mask_request_payload(
+            &self.setup_context,
+            &self.model,
+            &self.parameters,
+            &self.setup_hashes,
+            &self.peers,
+        )
     }
 
     /// Checks the aggregator's signature.
@@ -273,7 +291,8 @@ impl MaskRequest {
         let setup_context = SetupContext(reader.array("setup context")?);
         let model = ModelDigest(reader.array("model digest")?);
         let parameters = RoundParameters::read(&mut reader)?;
-        let setup_hashes = (0..limits.slots()).map(|_| reader.array("setup hash")).collect::<Result<_, _>>()?;
+        let setup_hashes =
+            (0..limits.slots()).map(|_| reader.array("setup hash")).collect::<Result<_, _>>()?;
         let count = reader.count("peers", limits.slots() - 1, PeerSetup::MIN_BYTES)?;
         let mut peers: Vec<PeerSetup> = Vec::with_capacity(count);
         for _ in 0..count {

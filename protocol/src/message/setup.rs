@@ -218,7 +218,12 @@ impl Setup {
     /// The first [`Fault`] found; the slot at fault is `signed.header.slot`.
     pub fn verify(&self, parameters: &SetupParameters, roster: &Roster) -> Result<(), Fault> {
         self.signed.verify(&parameters.context(), roster)?;
-        if !self.records.iter().map(|record| record.receiver).eq(parameters.config.peers(self.signed.header.slot)) {
+        if !self
+            .records
+            .iter()
+            .map(|record| record.receiver)
+            .eq(parameters.config.peers(self.signed.header.slot))
+        {
             return Err(Fault::WrongReceivers);
         }
         if records_root(&self.records) != self.signed.records_root {
