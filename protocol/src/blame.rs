@@ -242,7 +242,11 @@ impl Blame {
 ///
 /// # Errors
 /// [`EvidenceError`]: for every input that does not show its charge. Never panics.
-pub fn verify(evidence: &[u8], roster: &Roster, contexts: &Contexts<'_>) -> Result<(u8, Charge), EvidenceError> {
+pub fn verify(
+    evidence: &[u8],
+    roster: &Roster,
+    contexts: &Contexts<'_>,
+) -> Result<(u8, Charge), EvidenceError> {
     let mut reader = Reader::new(evidence);
     if reader.array::<4>("magic")? != MAGIC {
         return Err(WireError::Magic.into());
@@ -277,11 +281,7 @@ pub fn verify(evidence: &[u8], roster: &Roster, contexts: &Contexts<'_>) -> Resu
 }
 
 /// The commitment that `input` seals under `b`, if its leaf and the circuit accept it.
-pub(crate) fn open_input(
-    input: &SignedInput,
-    b: &Fq,
-    key: &schnorr::PublicKey,
-) -> Option<SignedCommitment> {
+pub(crate) fn open_input(input: &SignedInput, b: &Fq, key: &schnorr::PublicKey) -> Option<SignedCommitment> {
     let signed = seal::open_commitment(
         b,
         &input.body.context,
@@ -368,7 +368,11 @@ impl Judge<'_> {
     }
 
     fn is_accused(&self, slot: u8) -> Result<(), EvidenceError> {
-        if slot == self.slot { Ok(()) } else { Err(EvidenceError::Unrelated { what: "another slot than the accused" }) }
+        if slot == self.slot {
+            Ok(())
+        } else {
+            Err(EvidenceError::Unrelated { what: "another slot than the accused" })
+        }
     }
 
     fn read_release(&self, reader: &mut Reader<'_>) -> Result<Release, WireError> {
@@ -381,7 +385,8 @@ impl Judge<'_> {
     fn wrong_share(&self, reader: &mut Reader<'_>) -> Result<(Charge, bool), EvidenceError> {
         let release = self.read_release(reader)?;
         let dealt = PeerSetup::read(reader)?;
-        let hashes = (0..self.slots).map(|_| reader.array("setup hash")).collect::<Result<Vec<[u8; 32]>, _>>()?;
+        let hashes =
+            (0..self.slots).map(|_| reader.array("setup hash")).collect::<Result<Vec<[u8; 32]>, _>>()?;
         self.is_accused(release.slot)?;
         self.release(&release)?;
         let dealer = dealt.signed.header.slot;
@@ -469,7 +474,8 @@ impl Judge<'_> {
             }
             (MessageKind::Setup, (first.header, first.records_root) != (second.header, second.records_root))
         } else if number == input {
-            let (first, second) = (SignedInput::read(reader, &self.limits)?, SignedInput::read(reader, &self.limits)?);
+            let (first, second) =
+                (SignedInput::read(reader, &self.limits)?, SignedInput::read(reader, &self.limits)?);
             for input in [&first, &second] {
                 self.is_accused(input.body.slot)?;
                 self.input(input)?;
@@ -497,8 +503,13 @@ impl Judge<'_> {
         for _ in 0..count {
             let input = SignedInput::read(reader, &self.limits)?;
             self.input(&input)?;
-            if !group.members.get(input.body.slot) || input.body.slot == self.slot || !input.body.complaints.get(self.slot) {
-                return Err(EvidenceError::Unrelated { what: "an input that does not complain of the accused" });
+            if !group.members.get(input.body.slot)
+                || input.body.slot == self.slot
+                || !input.body.complaints.get(self.slot)
+            {
+                return Err(EvidenceError::Unrelated {
+                    what: "an input that does not complain of the accused",
+                });
             }
             complaining.set(input.body.slot, true);
         }

@@ -9,7 +9,7 @@
 //! - With an agreed survivor digest (modes chain and strict) a sum holds at least `F - c` honest
 //!   members. Without one (mode curious) it holds only `n - floor((n - c)(n - F) / (t - c)) - c`:
 //!   each member called dead takes `t - c` honest votes and each honest member casts at most `n - F`.
-//! - `n * 2^(b - 1) < 2^31` keeps a group's sum from wrapping.
+//! - `n * (2^(b - 1) + noise) < 2^31` keeps a group's sum from wrapping.
 
 use std::fmt;
 
@@ -243,15 +243,16 @@ impl CohortConfig {
         (self.n_clients() + self.n_corrupt()) / 2 + 1
     }
 
-    /// Refuses a number of bits per coordinate with which a group's sum could wrap.
+    /// Refuses a number of bits per coordinate, and a bound of one client's noise, with which a
+    /// group's sum could wrap.
     ///
     /// # Errors
     /// [`ConfigError::WordOverflow`], with the formula.
-    pub fn check_words(&self, bits: u8) -> Result<(), ConfigError> {
+    pub fn check_words(&self, bits: u8, noise: u32) -> Result<(), ConfigError> {
         let n = self.groups().map(|group| group.n).max().unwrap_or(0);
         let half = 1u64.checked_shl(u32::from(bits).saturating_sub(1)).unwrap_or(u64::MAX);
-        let product = half.saturating_mul(u64::from(n));
-        if product >= 1 << 31 { Err(ConfigError::WordOverflow { n, bits, half, product }) } else { Ok(()) }
+        let product = half.saturating_add(noise.into()).saturating_mul(u64::from(n));
+        if product >= 1 << 31 { Err(ConfigError::WordOverflow { n, bits, noise, product }) } else { Ok(()) }
     }
 }
 
@@ -363,10 +364,11 @@ mod tests {
     #[test]
     fn a_sum_that_could_wrap_is_refused_with_the_formula() {
         let config = one_group(64, 36, 50, 6, Mode::Chain).unwrap();
-        assert_eq!(config.check_words(25), Ok(()));
-        let error = config.check_words(26).unwrap_err();
-        assert_eq!(error, ConfigError::WordOverflow { n: 64, bits: 26, half: 1 << 25, product: 1 << 31 });
-        assert!(error.to_string().contains("n * 2^(b - 1) < 2^31"));
+        assert_eq!(config.check_words(25, 0), Ok(()));
+        let error = config.check_words(26, 0).unwrap_err();
+        assert_eq!(error, ConfigError::WordOverflow { n: 64, bits: 26, noise: 0, product: 1 << 31 });
+        assert!(error.to_string().contains("n * (2^(b - 1) + noise) < 2^31"));
+        assert!(config.check_words(25, 1 << 24).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use blindsum_engine::{
     curve::Fr,
     domain::Label,
     hash::{hash, hasher},
+    quantize::{MAX_BITS, MIN_BITS},
     roster::{CohortSize, RoundContext, SetupContext},
     schnorr::PublicKey,
 };
@@ -212,17 +213,17 @@ impl RoundParameters {
     }
 
     /// Checks that a round of `config` may run with these numbers:
-    /// `2 <= b <= 31`, `0 < clip < infinity`, `1 <= w_min <= w_max <= 2^(b - 1) - 1`,
-    /// `n * 2^(b - 1) < 2^31`, `2 <= d`.
+    /// `2 <= b <= 24`, `0 < clip < infinity`, `1 <= w_min <= w_max <= 2^(b - 1) - 1`,
+    /// `n * (2^(b - 1) + noise) < 2^31`, `2 <= d`.
     ///
     /// # Errors
     /// [`ConfigError`] with the number that is wrong.
     pub fn check(&self, config: &CohortConfig) -> Result<(), ConfigError> {
         let refuse = |what, got| Err(ConfigError::Quantizer { what, got });
-        if !(2..=31).contains(&self.bits) {
+        if !(MIN_BITS..=MAX_BITS).contains(&self.bits) {
             return refuse("bits", self.bits.into());
         }
-        config.check_words(self.bits)?;
+        config.check_words(self.bits, self.dp.bound)?;
         if !self.clip.is_finite() || self.clip <= 0.0 {
             return refuse("clip", self.clip.into());
         }

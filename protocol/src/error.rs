@@ -140,7 +140,9 @@ pub enum Misuse {
         needed: usize,
     },
     /// A rule that could bench nobody, or everybody.
-    #[error("a bench after {failures} failed draws of the last {draws}: 1 <= failures <= draws <= 64 is needed")]
+    #[error(
+        "a bench after {failures} failed draws of the last {draws}: 1 <= failures <= draws <= 64 is needed"
+    )]
     BenchRule {
         /// Failed draws that bench.
         failures: u32,
@@ -642,16 +644,16 @@ pub enum ConfigError {
     },
     /// The words of a group's sum could wrap.
     #[error(
-        "n * 2^(b - 1) < 2^31 does not hold for n = {n}, b = {bits} ({n} * {half} = {product} >= 2147483648)"
+        "n * (2^(b - 1) + noise) < 2^31 does not hold for n = {n}, b = {bits}, noise = {noise}: {product} >= 2147483648"
     )]
     WordOverflow {
         /// Members of the largest group.
         n: u16,
         /// Bits per coordinate.
         bits: u8,
-        /// 2^(b - 1).
-        half: u64,
-        /// The product.
+        /// Bound of one client's noise.
+        noise: u32,
+        /// The left side.
         product: u64,
     },
     /// A quantiser that cannot be.

@@ -39,7 +39,7 @@ pub use config::{CohortConfig, Group, GroupConfig, Mode};
 pub use contexts::{Deadlines, Dp, ModelDigest, RoundParameters, SetupParameters};
 pub use enrolment::{Enrolment, Registration};
 pub use error::{ConfigError, Fault, JournalError, Misuse, ProtocolError, Refusal, WireError};
+pub use journal::{FileJournal, Journal, MemoryJournal};
 pub use outcome::CohortOutcome;
 pub use standing::Standing;
-pub use journal::{FileJournal, Journal, MemoryJournal};
 pub use wire::{Limits, MessageKind};

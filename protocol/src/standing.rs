@@ -54,8 +54,7 @@ impl Standing {
         let suspects = outcome.suspects();
         for slot in outcome.posted().union(&suspects).iter() {
             let Some(key) = roster.key(slot) else { continue };
-            let record =
-                self.records.entry(key.to_bytes()).or_insert(Record { epoch, failed: 0 });
+            let record = self.records.entry(key.to_bytes()).or_insert(Record { epoch, failed: 0 });
             if record.epoch < epoch {
                 *record = Record { epoch, failed: record.failed << 1 };
             }

@@ -63,7 +63,8 @@ impl Aggregator {
 
     fn absorb_masked_input(&mut self, bytes: &[u8]) -> Result<Absorbed, ProtocolError> {
         let phase = self.phase();
-        let round = self.round.as_mut().ok_or(Misuse::WrongPhase { verb: "masked input", phase: phase.name() })?;
+        let round =
+            self.round.as_mut().ok_or(Misuse::WrongPhase { verb: "masked input", phase: phase.name() })?;
         let input = MaskedInput::decode(bytes, &round.limits)?;
         let slot = input.body.slot;
         let bad = |reason| Err(ProtocolError::bad(slot, reason));
@@ -112,7 +113,8 @@ impl Aggregator {
             .collect();
         let mut named = Vec::new();
         for dealer in group.members.iter() {
-            let about: Vec<_> = inputs.iter().copied().filter(|input| input.body.complaints.get(dealer)).collect();
+            let about: Vec<_> =
+                inputs.iter().copied().filter(|input| input.body.complaints.get(dealer)).collect();
             if about.len() == usize::from(group.corrupt) + 1 {
                 named.push(Blame::complaints(dealer, &about));
             }

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use blindsum_engine::{
-    curve::Fr,
-    roster::Bitmap,
-    tree,
-};
+use blindsum_engine::{curve::Fr, roster::Bitmap, tree};
 use rand_core::CryptoRng;
 
 use super::{Absorbed, Aggregator, Closed, Phase, present};
@@ -136,7 +132,8 @@ impl Aggregator {
         closed.signatures.insert(slot, message.signature);
         // Fixed at the first quorum: a request that is sent again must be the same request.
         if closed.quorum.is_none() && closed.signatures.len() >= quorum {
-            closed.quorum = Some(closed.signatures.iter().map(|(slot, signature)| (*slot, *signature)).collect());
+            closed.quorum =
+                Some(closed.signatures.iter().map(|(slot, signature)| (*slot, *signature)).collect());
         }
         Ok(Absorbed::DigestSignature { slot })
     }

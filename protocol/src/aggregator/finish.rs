@@ -44,7 +44,11 @@ impl Aggregator {
     ///
     /// # Errors
     /// As [`Self::finish`], without [`Misuse::TooEarly`].
-    pub fn finish_at_deadline(&self, backend: &dyn Backend, bases: &Bases) -> Result<CohortOutcome, ProtocolError> {
+    pub fn finish_at_deadline(
+        &self,
+        backend: &dyn Backend,
+        bases: &Bases,
+    ) -> Result<CohortOutcome, ProtocolError> {
         self.open(backend, bases, true)
     }
 
@@ -54,7 +58,11 @@ impl Aggregator {
         let (Phase::Release, Some(closed)) = (self.phase(), self.closed()) else {
             return (0..self.config().n_groups()).collect();
         };
-        self.config().groups().filter(|group| self.waits(closed, group).is_some()).map(|group| group.index).collect()
+        self.config()
+            .groups()
+            .filter(|group| self.waits(closed, group).is_some())
+            .map(|group| group.index)
+            .collect()
     }
 
     fn open(&self, backend: &dyn Backend, bases: &Bases, late: bool) -> Result<CohortOutcome, ProtocolError> {
@@ -101,7 +109,12 @@ impl Aggregator {
                     tracing::warn!(group = group.index, %reason, "group left out");
                     outcome.blames.extend(blame);
                     let suspects = self.suspects(closed, &group, posted, &reason, &outcome.blames);
-                    outcome.groups.push(GroupOutcome::Failed(FailedGroup { group: group.index, posted, reason, suspects }));
+                    outcome.groups.push(GroupOutcome::Failed(FailedGroup {
+                        group: group.index,
+                        posted,
+                        reason,
+                        suspects,
+                    }));
                 }
             }
         }
@@ -114,11 +127,17 @@ impl Aggregator {
     fn waits(&self, closed: &Closed, group: &Group) -> Option<Misuse> {
         let posted = group.members.intersection(&closed.digest.posted);
         let awaited = posted.difference(&self.released());
-        if posted.is_empty() || awaited.is_empty() || self.failed_before_release(closed, group, posted).is_some() {
+        if posted.is_empty()
+            || awaited.is_empty()
+            || self.failed_before_release(closed, group, posted).is_some()
+        {
             return None;
         }
         let lacking = group.members.intersection(&self.set_up()).iter().any(|slot| {
-            closed.shares.get(usize::from(slot)).is_none_or(|shares| shares.len() < usize::from(group.threshold))
+            closed
+                .shares
+                .get(usize::from(slot))
+                .is_none_or(|shares| shares.len() < usize::from(group.threshold))
         });
         lacking.then(|| Misuse::TooEarly {
             group: group.index,
@@ -137,7 +156,10 @@ impl Aggregator {
         debug_assert!(closed.digest.posted.intersection(&group.members) == posted);
         let needed = usize::from(group.threshold);
         group.members.intersection(&self.set_up()).iter().find_map(|slot| {
-            let holders = posted.iter().filter(|holder| *holder != slot && !round.complaints_of(*holder).get(slot)).count();
+            let holders = posted
+                .iter()
+                .filter(|holder| *holder != slot && !round.complaints_of(*holder).get(slot))
+                .count();
             (holders < needed).then_some(GroupFailure::TooFewHolders { slot, holders, needed })
         })
     }
@@ -207,7 +229,14 @@ impl Aggregator {
             .ok_or_else(|| Failure { reason, blame: Some(Blame::bad_commitment(input, &setup.signed, b)) })
     }
 
-    fn suspects(&self, closed: &Closed, group: &Group, posted: Bitmap, reason: &GroupFailure, blames: &[Blame]) -> Bitmap {
+    fn suspects(
+        &self,
+        closed: &Closed,
+        group: &Group,
+        posted: Bitmap,
+        reason: &GroupFailure,
+        blames: &[Blame],
+    ) -> Bitmap {
         let blamed: Bitmap =
             blames.iter().map(|blame| blame.slot).filter(|slot| group.members.get(*slot)).collect();
         if let Some(slot) = reason.named() {
@@ -216,7 +245,9 @@ impl Aggregator {
         match reason {
             // Nobody: those who are not there did nothing that evidence or statistics can tell apart.
             GroupFailure::TooFewPosted { .. } | GroupFailure::TooFewHolders { .. } => blamed,
-            GroupFailure::TooFewShares { .. } => blamed.union(&posted.difference(&super::present(&closed.releases))),
+            GroupFailure::TooFewShares { .. } => {
+                blamed.union(&posted.difference(&super::present(&closed.releases)))
+            }
             _ if !blamed.is_empty() => blamed,
             _ => posted,
         }
@@ -228,7 +259,9 @@ impl Aggregator {
             .inputs
             .iter()
             .flatten()
-            .flat_map(|input| input.body.complaints.iter().map(|dealer| Complaint { receiver: input.body.slot, dealer }))
+            .flat_map(|input| {
+                input.body.complaints.iter().map(|dealer| Complaint { receiver: input.body.slot, dealer })
+            })
             .filter(|complaint| blames.iter().all(|blame| blame.slot != complaint.dealer))
             .collect()
     }

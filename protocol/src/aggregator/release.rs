@@ -88,7 +88,8 @@ impl Aggregator {
             let kind = if posted.get(peer) { ShareKind::SelfMask } else { ShareKind::MaskKey };
             match given.next() {
                 Some(share) if share.peer == peer && share.kind == kind => {}
-                Some(share) if share.peer == peer && share.kind == ShareKind::Complaint && complaints.get(peer) => {}
+                Some(share)
+                    if share.peer == peer && share.kind == ShareKind::Complaint && complaints.get(peer) => {}
                 _ => return bad(peer),
             }
         }
@@ -102,7 +103,8 @@ impl Aggregator {
             .and_then(Option::as_ref)
             .and_then(|setup| setup.record_for(releaser));
         record.is_some_and(|record| {
-            let released = keys::share_hash(&self.setup_context, share.peer, releaser, share.kind, &share.share);
+            let released =
+                keys::share_hash(&self.setup_context, share.peer, releaser, share.kind, &share.share);
             blame::record_hash(record, share.kind) == Some(&released)
         })
     }

@@ -56,7 +56,8 @@ impl ShareKeys {
             let signed = setup.signed;
             let evidence =
                 ShareKeyEvidence::Setup { round: parameters.round, attempt: parameters.attempt, signed };
-            let newer = self.keys.get(&signed.header.slot).is_none_or(|held| number(held) < number(&evidence));
+            let newer =
+                self.keys.get(&signed.header.slot).is_none_or(|held| number(held) < number(&evidence));
             if newer {
                 self.keys.insert(signed.header.slot, evidence);
             }
@@ -133,9 +134,14 @@ impl Aggregator {
         let (model, parameters, hashes) = (round.model, round.parameters.clone(), round.setup_hashes.clone());
         let context = self.setup_context;
         let request = match issued {
-            Some(signature) => {
-                MaskRequest { setup_context: context, model, parameters, setup_hashes: hashes, peers, signature }
-            }
+            Some(signature) => MaskRequest {
+                setup_context: context,
+                model,
+                parameters,
+                setup_hashes: hashes,
+                peers,
+                signature,
+            },
             None => MaskRequest::sign(&self.key, context, model, parameters, hashes, peers, rng),
         };
         self.issue(MessageKind::MaskRequest, slot, request.signature);
@@ -173,7 +179,8 @@ impl Aggregator {
         rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>, ProtocolError> {
         let issued = self.issued(answer, slot);
-        let Some((round, closed)) = self.round.as_ref().and_then(|round| Some((round, round.closed.as_ref()?)))
+        let Some((round, closed)) =
+            self.round.as_ref().and_then(|round| Some((round, round.closed.as_ref()?)))
         else {
             return Err(self.wrong_phase("unmask_request"));
         };

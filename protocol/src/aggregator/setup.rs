@@ -21,7 +21,9 @@ impl Aggregator {
         setup.verify(&self.parameters, &self.roster).map_err(|reason| ProtocolError::bad(slot, reason))?;
         let Some(held) = self.setups.get_mut(usize::from(slot)) else { return bad(Fault::UnknownSlot) };
         if let Some(held) = held {
-            if (held.signed.header, held.signed.records_root) == (setup.signed.header, setup.signed.records_root) {
+            if (held.signed.header, held.signed.records_root)
+                == (setup.signed.header, setup.signed.records_root)
+            {
                 return bad(Fault::Duplicate { message: MessageKind::Setup });
             }
             let blame = Blame::two_setups(&held.signed, &setup.signed);
@@ -41,7 +43,11 @@ impl Aggregator {
     /// # Errors
     /// In another phase; if the parameters name another aggregator, are out of range, or could let
     /// a group's sum wrap.
-    pub fn close_setup(&mut self, model: ModelDigest, parameters: RoundParameters) -> Result<(), ProtocolError> {
+    pub fn close_setup(
+        &mut self,
+        model: ModelDigest,
+        parameters: RoundParameters,
+    ) -> Result<(), ProtocolError> {
         if self.phase() != Phase::Setup {
             return Err(self.wrong_phase("close_setup"));
         }

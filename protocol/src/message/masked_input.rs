@@ -68,7 +68,10 @@ impl MaskedInputBody {
             slot: reader.slot("slot", limits.slots())?,
             leaf: reader.fr("leaf")?,
             masked_blinding: reader.fq("masked blinding")?,
-            sealed: SealedCommitment { nonce: reader.array("nonce")?, sealed: reader.array("sealed commitment")? },
+            sealed: SealedCommitment {
+                nonce: reader.array("nonce")?,
+                sealed: reader.array("sealed commitment")?,
+            },
             complaints: reader.bitmap("complaints", limits.slots())?,
             dimension: reader.u64("dimension")?,
             words_hash: reader.array("hash of the words")?,
