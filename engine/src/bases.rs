@@ -119,10 +119,16 @@ impl Bases {
         tracing::info!(have = kept.len(), d, "deriving commitment bases");
         let mut points = kept.to_vec();
         points.par_extend((kept.len()..d).into_par_iter().map(derive));
+        // Another process may have written as many meanwhile: a shorter file should not replace a longer one.
+        if let cache::Loaded::Good(mapped) = cache::load(&path, d)?
+            && mapped.points().len() >= d
+        {
+            return Ok(Self::mapped(mapped, d));
+        }
         cache::store(&path, &points)?;
-        // Another process may have replaced the file since: what was derived here is as good.
         match cache::load(&path, d)? {
             cache::Loaded::Good(mapped) if mapped.points().len() >= d => Ok(Self::mapped(mapped, d)),
+            // Replaced by a shorter one since: what was derived here is as good.
             _ => Ok(Self { points: Points::Derived(points.into()), dimension: d }),
         }
     }

@@ -9,8 +9,8 @@
 //! is stochastic and unbiased. The sample weight `w` rides as the last coordinate, neither scaled nor
 //! rounded nor given noise; `d` counts it. Units: floats in the caller's unit, words in `1 / scale`.
 //!
-//! Secret: the update, the weight, the words and the stream. Loops have no branch on a value, apart
-//! from the sampling of noise.
+//! Secret: the update, the weight, the words and the stream. The loop is written without a branch on a
+//! value, apart from the sampling of noise.
 
 use std::{borrow::Cow, fmt};
 

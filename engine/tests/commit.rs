@@ -1,6 +1,7 @@
 //! Commitments: naive = cpu, byte for byte, on edges and on random input.
 
 use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Field;
 use blindsum_engine::{
     bases::{BasePoint, Bases},
     cpu::commit::sum_signed,
@@ -151,6 +152,24 @@ fn repeated_opposite_and_progressing_points_match_naive() {
     // A window of 16 bits over these too: the segments of the bucket sum.
     let long: Vec<Point> = families[3].iter().copied().cycle().take(9000).collect();
     check(&long, &(0..9000).map(|j| j % 7 - 3).collect::<Vec<i64>>(), 12);
+}
+
+/// Coordinates at the ends of the field and of its limbs, not only random ones.
+#[test]
+fn points_with_extreme_coordinates_match_naive() {
+    let limb = |k: u32| curve::Fr::from(2u8).pow([64 * u64::from(k)]);
+    let points: Vec<Point> = (0u32..4)
+        .flat_map(|k| {
+            (0u64..40).flat_map(move |i| [limb(k) * curve::Fr::from(i), limb(k) - curve::Fr::from(i)])
+        })
+        .flat_map(|x| [x, -x])
+        .filter_map(|x| Point::get_point_from_x_unchecked(x, true))
+        .collect();
+    assert!(points.len() > 200, "about half of all x have a point");
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 7);
+    for bits in [8, 16, 24] {
+        check(&points, &random_scalars(points.len(), bits, &mut rng), bits);
+    }
 }
 
 #[test]

@@ -99,8 +99,8 @@ impl Plan {
         let plan = |window: u32| Self { window, n_windows: bits.div_ceil(window) as usize };
         let cost = |plan: &Self| {
             let buckets = plan.top_bucket();
-            // A projective addition costs about twice an affine one.
-            plan.n_windows * (n + buckets * if buckets <= FEW_BUCKETS { 4 } else { 2 })
+            // Two additions a bucket, dearer than those of the points: projective ones, or small batches.
+            plan.n_windows * (n + buckets * if buckets <= FEW_BUCKETS { 4 } else { 3 })
         };
         (2..=MAX_WINDOW).map(plan).min_by_key(cost).expect("the range of widths is not empty")
     }
