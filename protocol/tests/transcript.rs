@@ -144,7 +144,10 @@ fn t_plus_one_releases_open_a_group_and_t_do_not() {
         let message = cohort.release(slot);
         cohort.aggregator.absorb(&message).unwrap();
     }
-    assert!(matches!(cohort.finish(), Err(ProtocolError::Misuse(Misuse::TooEarly { releases: 6, needed: 7, .. }))));
+    assert!(matches!(
+        cohort.finish(),
+        Err(ProtocolError::Misuse(Misuse::TooEarly { releases: 6, needed: 7, .. }))
+    ));
     let failed = cohort.aggregator.finish_at_deadline(&blindsum_engine::cpu::Cpu, &cohort.bases).unwrap();
     assert!(failed.opening().is_none() && failed.participants().is_empty());
     let group = failed.failed().next().unwrap();

@@ -26,7 +26,10 @@ fn a_rogue_commitment_opens_and_misses_the_stored_root() {
 
     let key = &cohort.members[&0].key;
     let (signed, leaf) = sign_commitment(key, 0, outcome.round_context(), rogue, &mut cohort.rng);
-    assert!(blindsum_engine::schnorr::verify_commitment(key.public(), 0, outcome.round_context(), &signed).is_ok());
+    assert!(
+        blindsum_engine::schnorr::verify_commitment(key.public(), 0, outcome.round_context(), &signed)
+            .is_ok()
+    );
     // But the leaf was fixed before any commitment was known.
     assert_ne!(leaf, outcome.leaves()[0]);
     let mut leaves = outcome.leaves().to_vec();
@@ -43,24 +46,19 @@ fn a_second_signature_of_the_same_client_misses_the_root_too() {
     let words = cohort.puppet_words();
     let commitment = commit_words(&cohort.bases, &words, BITS, &Blinding::from(Fq::from(4u8))).unwrap();
     let key = &cohort.members[&3].key;
-    let (_, leaf) =
-        sign_commitment(key, 3, outcome.round_context(), commitment.point(), &mut cohort.rng);
+    let (_, leaf) = sign_commitment(key, 3, outcome.round_context(), commitment.point(), &mut cohort.rng);
     assert_ne!(leaf, outcome.leaves()[3]);
     // Even the same commitment signed again is another leaf: R is fresh.
-    let (_, again) = sign_commitment(
-        key,
-        3,
-        outcome.round_context(),
-        outcome.signed()[3].1.commitment,
-        &mut cohort.rng,
-    );
+    let (_, again) =
+        sign_commitment(key, 3, outcome.round_context(), outcome.signed()[3].1.commitment, &mut cohort.rng);
     assert_ne!(again, outcome.leaves()[3]);
 }
 
 /// In the protocol itself: a leaf in the clear, and another commitment in the box.
 #[test]
 fn a_box_that_misses_its_leaf_names_its_owner() {
-    let mut cohort = Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
+    let mut cohort =
+        Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
     cohort.puppet_setup(2, |_| ());
     cohort.run_setup(&[]);
     cohort.run_masks(&[]);
@@ -86,7 +84,8 @@ fn a_box_that_misses_its_leaf_names_its_owner() {
 /// A box under another key than `b`'s, or a signature that no proof can show.
 #[test]
 fn a_box_that_does_not_open_names_its_owner() {
-    let mut cohort = Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
+    let mut cohort =
+        Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
     cohort.puppet_setup(2, |_| ());
     cohort.run_setup(&[]);
     cohort.run_masks(&[]);

@@ -1,7 +1,10 @@
 //! Records that do not open: complained of, never left out of the masks, and nobody's proven fault
 //! until more than c members say the same.
 
-use blindsum_engine::{curve::Fq, roster::{Bitmap, SetupContext}};
+use blindsum_engine::{
+    curve::Fq,
+    roster::{Bitmap, SetupContext},
+};
 use blindsum_protocol::{
     Mode, ProtocolError, Refusal, Standing,
     aggregator::Absorbed,
@@ -13,7 +16,8 @@ use crate::support::{Cohort, Shape, puppet::Deal};
 
 /// 8 members (t = 5, F = 6, c = 1); what slot 2 deals goes through `tamper`.
 fn dealt(tamper: impl FnMut(&mut Deal)) -> Cohort {
-    let mut cohort = Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
+    let mut cohort =
+        Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
     cohort.puppet_setup(2, tamper);
     cohort.run_setup(&[]);
     cohort
@@ -120,7 +124,10 @@ fn complaints_about_nobody_are_refused() {
         let message = puppet.mask(&request, &input, &mut cohort.rng);
         assert!(matches!(
             cohort.aggregator.absorb(&message.encode()),
-            Err(ProtocolError::BadContribution { slot: 2, reason: blindsum_protocol::Fault::BadComplaint { .. } })
+            Err(ProtocolError::BadContribution {
+                slot: 2,
+                reason: blindsum_protocol::Fault::BadComplaint { .. }
+            })
         ));
     }
 }

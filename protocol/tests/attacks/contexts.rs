@@ -22,13 +22,33 @@ fn contexts() -> Vec<(&'static str, RoundContext)> {
     let (setup, round, model) = (cohort.parameters, cohort.round, cohort.model);
     let root = [4u8; 32];
     let mut all = vec![("base", round.context(&setup.context(), &model, &root))];
-    let config = |mode, group| CohortConfig::uniform(setup.config.size(), 16, mode, setup.config.occupied(), group).unwrap();
+    let config = |mode, group| {
+        CohortConfig::uniform(setup.config.size(), 16, mode, setup.config.occupied(), group).unwrap()
+    };
     let GroupConfig { threshold, floor, corrupt } = setup.config.group_configs()[0];
     let base = GroupConfig { threshold, floor, corrupt };
     let setups = [
-        ("t", SetupParameters { config: config(Mode::Chain, GroupConfig { threshold: threshold + 1, ..base }), ..setup.clone() }),
-        ("F", SetupParameters { config: config(Mode::Chain, GroupConfig { floor: floor + 1, ..base }), ..setup.clone() }),
-        ("c", SetupParameters { config: config(Mode::Chain, GroupConfig { corrupt: 0, ..base }), ..setup.clone() }),
+        (
+            "t",
+            SetupParameters {
+                config: config(Mode::Chain, GroupConfig { threshold: threshold + 1, ..base }),
+                ..setup.clone()
+            },
+        ),
+        (
+            "F",
+            SetupParameters {
+                config: config(Mode::Chain, GroupConfig { floor: floor + 1, ..base }),
+                ..setup.clone()
+            },
+        ),
+        (
+            "c",
+            SetupParameters {
+                config: config(Mode::Chain, GroupConfig { corrupt: 0, ..base }),
+                ..setup.clone()
+            },
+        ),
         ("mode", SetupParameters { config: config(Mode::Strict, base), ..setup.clone() }),
         ("chain", SetupParameters { chain_id: 1, ..setup.clone() }),
         ("contract", SetupParameters { contract: [9; 20], ..setup.clone() }),
@@ -87,7 +107,8 @@ fn masks_of_clients_who_were_told_different_things_do_not_cancel() {
         Cpu.mask_expand(&masks, 0, &mut words).unwrap();
         let cancels = words.iter().all(|word| *word == 0);
         assert_eq!(cancels, *name == "base", "{name}");
-        let blindings = keys::pair_blinding_mask(&shared, &base, 0, 1) == keys::pair_blinding_mask(&shared, context, 0, 1);
+        let blindings = keys::pair_blinding_mask(&shared, &base, 0, 1)
+            == keys::pair_blinding_mask(&shared, context, 0, 1);
         assert_eq!(blindings, *name == "base", "{name}");
     }
 }
@@ -103,7 +124,10 @@ fn a_client_trains_on_its_own_model_and_parameters() {
     assert!(matches!(cohort.try_mask(0, &request), Err(ProtocolError::Refused(Refusal::OtherModel))));
     cohort.model = model;
     cohort.round.clip = 2.0;
-    assert!(matches!(cohort.try_mask(0, &request), Err(ProtocolError::Refused(Refusal::OtherParameter { .. }))));
+    assert!(matches!(
+        cohort.try_mask(0, &request),
+        Err(ProtocolError::Refused(Refusal::OtherParameter { .. }))
+    ));
     cohort.round.clip = crate::support::CLIP;
     assert!(cohort.try_mask(0, &request).is_ok());
 }
@@ -143,8 +167,12 @@ fn parameters_below_the_clients_floor_are_refused() {
     let mut ask = |change: &dyn Fn(&mut SetupParameters)| {
         let mut parameters = honest.parameters.clone();
         change(&mut parameters);
-        let request =
-            SetupRequest::sign(&cohort.aggregator_key, parameters, honest.share_keys.clone(), &mut cohort.rng);
+        let request = SetupRequest::sign(
+            &cohort.aggregator_key,
+            parameters,
+            honest.share_keys.clone(),
+            &mut cohort.rng,
+        );
         let member = cohort.members.get_mut(&0).unwrap();
         match member.client.setup(&request.encode(), &mut cohort.rng) {
             Err(ProtocolError::Refused(refusal)) => refusal,
@@ -157,11 +185,16 @@ fn parameters_below_the_clients_floor_are_refused() {
         ask(&|p| {
             let config = &p.config;
             let groups = config.group_configs().to_vec();
-            p.config = CohortConfig::new(config.size(), config.width(), Mode::Strict, config.occupied(), groups).unwrap();
+            p.config =
+                CohortConfig::new(config.size(), config.width(), Mode::Strict, config.occupied(), groups)
+                    .unwrap();
         }),
         Refusal::Mode { own: Mode::Curious, got: Mode::Strict }
     ));
-    assert!(matches!(ask(&|p| p.roster_root += blindsum_engine::curve::Fr::from(1u8)), Refusal::RosterMismatch));
+    assert!(matches!(
+        ask(&|p| p.roster_root += blindsum_engine::curve::Fr::from(1u8)),
+        Refusal::RosterMismatch
+    ));
     // A threshold of one share, or one that double-collects, does not even make a configuration.
     for threshold in [1, 2, 3] {
         let group = GroupConfig { threshold, floor: 5, corrupt: 1 };
@@ -175,7 +208,11 @@ fn a_session_refuses_what_is_not_its_own() {
     let cohort = Shape::one_group(6, Mode::Chain).build();
     let other = Shape { seed: 99, ..Shape::one_group(6, Mode::Chain) }.build();
     assert!(matches!(
-        blindsum_protocol::Aggregator::new(cohort.parameters.clone(), other.roster.clone(), cohort.aggregator_key.clone()),
+        blindsum_protocol::Aggregator::new(
+            cohort.parameters.clone(),
+            other.roster.clone(),
+            cohort.aggregator_key.clone()
+        ),
         Err(ProtocolError::Misuse(Misuse::RosterMismatch))
     ));
     let mut cohort = cohort;

@@ -6,7 +6,10 @@ use blindsum_protocol::{
     outcome::{CohortOutcome, GroupFailure},
 };
 
-use crate::support::{Shape, W_MAX, puppet::{Input, Puppet}};
+use crate::support::{
+    Shape, W_MAX,
+    puppet::{Input, Puppet},
+};
 
 /// Two groups of 8; slot 2 is the liar. Everybody takes part.
 fn run(lie: impl FnOnce(&mut Input, &Puppet)) -> CohortOutcome {

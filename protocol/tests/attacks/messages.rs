@@ -202,7 +202,9 @@ fn slots_without_a_client_and_foreign_keys_are_refused() {
     let limits = Limits::new(cohort.roster.size(), 0);
     let honest = Setup::decode(&bytes, &limits).unwrap();
     let stranger = SecretKey::generate(&mut cohort.rng);
-    for (slot, expected) in [(9u8, Fault::UnknownSlot), (0, Fault::BadSignature { message: MessageKind::Setup })] {
+    for (slot, expected) in
+        [(9u8, Fault::UnknownSlot), (0, Fault::BadSignature { message: MessageKind::Setup })]
+    {
         let mut header = honest.signed.header;
         header.slot = slot;
         let signed = SignedSetup::sign(&stranger, header, &honest.records, &mut cohort.rng);
@@ -259,7 +261,8 @@ fn messages_of_another_round_are_refused() {
     let parameters = SetupParameters { round: 8, ..cohort.parameters.clone() };
     cohort.parameters = parameters.clone();
     cohort.model.0[0] ^= 1;
-    cohort.aggregator = Aggregator::new(parameters, cohort.roster.clone(), cohort.aggregator_key.clone()).unwrap();
+    cohort.aggregator =
+        Aggregator::new(parameters, cohort.roster.clone(), cohort.aggregator_key.clone()).unwrap();
     assert_eq!(
         fault(cohort.aggregator.absorb(&old)),
         (0, Fault::WrongContext { message: MessageKind::Setup })

@@ -11,10 +11,7 @@ fn who_released_does_not_run_again_on_the_same_model() {
     cohort.next_attempt();
     cohort.run_setup(&[]);
     let request = cohort.aggregator.mask_request(0, &mut cohort.rng).unwrap();
-    assert!(matches!(
-        cohort.try_mask(0, &request),
-        Err(ProtocolError::Refused(Refusal::ModelReleased))
-    ));
+    assert!(matches!(cohort.try_mask(0, &request), Err(ProtocolError::Refused(Refusal::ModelReleased))));
 }
 
 #[test]

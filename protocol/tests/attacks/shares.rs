@@ -13,7 +13,8 @@ use crate::support::{Cohort, Shape};
 
 /// 8 members (t = 5, F = 6), slot 2 a puppet that has set up and posted honestly; slot 7 dropped.
 fn with_puppet() -> Cohort {
-    let mut cohort = Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
+    let mut cohort =
+        Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
     cohort.puppet_setup(2, |_| ());
     cohort.run_setup(&[]);
     cohort.run_masks(&[7]);
@@ -67,7 +68,8 @@ fn a_release_gives_each_peer_one_share_of_the_kind_it_is_due() {
         (|shares| drop(shares.remove(3)), 4),
         (
             |shares| {
-                shares[2] = ReleasedShare { peer: shares[2].peer, kind: ShareKind::Complaint, share: Fq::from(0u8) };
+                shares[2] =
+                    ReleasedShare { peer: shares[2].peer, kind: ShareKind::Complaint, share: Fq::from(0u8) };
             },
             3,
         ),
@@ -83,7 +85,10 @@ fn a_release_gives_each_peer_one_share_of_the_kind_it_is_due() {
         let mut cohort = with_puppet();
         let message = cohort.puppet_release(2, tamper).encode();
         match cohort.aggregator.absorb(&message) {
-            Err(ProtocolError::BadContribution { slot: 2, reason: Fault::WrongShareKind { peer: named } }) => {
+            Err(ProtocolError::BadContribution {
+                slot: 2,
+                reason: Fault::WrongShareKind { peer: named },
+            }) => {
                 assert_eq!(named, peer);
             }
             other => panic!("{other:?}"),
@@ -192,7 +197,8 @@ fn evidence_shows_what_it_shows_and_nothing_else() {
 /// A dealer that signs two setups cannot frame a releaser with the one that was not listed.
 #[test]
 fn two_setups_name_the_dealer_and_frame_nobody() {
-    let mut cohort = Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
+    let mut cohort =
+        Shape { puppets: vec![2], group: Shape::loose(), ..Shape::one_group(8, Mode::Curious) }.build();
     let request = cohort.aggregator.setup_request(2, &cohort.share_keys, &mut cohort.rng).unwrap();
     let puppet = &cohort.puppets[&2];
     let listed = puppet.setup(&request, &cohort.roster, &mut cohort.rng, |_| ());

@@ -15,8 +15,8 @@ use blindsum_engine::{
     schnorr::SecretKey,
 };
 use blindsum_protocol::{
-    Aggregator, CohortConfig, Deadlines, Dp, GroupConfig, Mode, ModelDigest, ProtocolError,
-    RoundParameters, SetupParameters, ShareKeys,
+    Aggregator, CohortConfig, Deadlines, Dp, GroupConfig, Mode, ModelDigest, ProtocolError, RoundParameters,
+    SetupParameters, ShareKeys,
     aggregator::Absorbed,
     blame::{self, Charge, Contexts, EvidenceError},
     client::{ChainView, Client, Policy},
@@ -117,7 +117,8 @@ impl Shape {
         let mut rng = ChaCha20Rng::seed_from_u64(self.seed);
         let keys: BTreeMap<u8, SecretKey> =
             self.occupied.iter().map(|slot| (slot, SecretKey::generate(&mut rng))).collect();
-        let list = (0..self.size.slots()).map(|slot| keys.get(&(slot as u8)).map(|key| *key.public())).collect();
+        let list =
+            (0..self.size.slots()).map(|slot| keys.get(&(slot as u8)).map(|key| *key.public())).collect();
         let roster = Roster::new(self.size, list).unwrap();
         let config =
             CohortConfig::uniform(self.size, self.width, self.mode, self.occupied, self.group).unwrap();
@@ -380,7 +381,8 @@ impl Cohort {
     fn restart(&mut self) {
         self.share_keys.learn(&self.aggregator);
         self.aggregator =
-            Aggregator::new(self.parameters.clone(), self.roster.clone(), self.aggregator_key.clone()).unwrap();
+            Aggregator::new(self.parameters.clone(), self.roster.clone(), self.aggregator_key.clone())
+                .unwrap();
     }
 
     /// The sum that the participants' own quantised vectors have.

@@ -123,7 +123,13 @@ impl Puppet {
     }
 
     /// What an honest client would commit to: `words` under a fresh blinding.
-    pub fn honest_input(&self, words: &[i32], context: &RoundContext, bases: &Bases, rng: &mut ChaCha20Rng) -> Input {
+    pub fn honest_input(
+        &self,
+        words: &[i32],
+        context: &RoundContext,
+        bases: &Bases,
+        rng: &mut ChaCha20Rng,
+    ) -> Input {
         let blinding = random_fq(rng);
         let commitment = commit_words(bases, words, BITS, &Blinding::from(blinding)).unwrap().point();
         let (signed, leaf) = sign_commitment(&self.key, self.slot, context, commitment, rng);
@@ -131,7 +137,13 @@ impl Puppet {
     }
 
     /// A commitment to `words` in step with the masked vector, however large they are.
-    pub fn vartime_input(&self, words: &[i32], context: &RoundContext, bases: &Bases, rng: &mut ChaCha20Rng) -> Input {
+    pub fn vartime_input(
+        &self,
+        words: &[i32],
+        context: &RoundContext,
+        bases: &Bases,
+        rng: &mut ChaCha20Rng,
+    ) -> Input {
         let blinding = random_fq(rng);
         let wide: Vec<i64> = words.iter().map(|word| i64::from(*word)).collect();
         let commitment = commit_vartime(bases, &wide, &blinding).unwrap();
