@@ -163,7 +163,7 @@ fn t_plus_one_releases_open_a_group_and_t_do_not() {
 
 #[test]
 fn groups_stand_and_fall_alone() {
-    for mode in [Mode::Chain, Mode::Curious] {
+    for mode in MODES {
         let mut cohort = Shape::two_groups(mode).build();
         cohort.run_setup(&[9]);
         // The second group falls below its floor of 6: it is left out, the first stands.

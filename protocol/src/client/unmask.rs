@@ -60,7 +60,9 @@ impl Client {
                 Err(self.burn(index, "digest signature"))
             };
         }
-        self.check_survivors(&request, round, masked)?;
+        // A signature agrees to a view and releases nothing: a client whose own group has failed signs
+        // too, or one failed group could deny the whole cohort its quorum.
+        self.check_digest(&request, round, masked)?;
         let message = DigestSignature::sign(&self.key, self.slot, digest, rng).encode();
         let mut next = self.state.clone();
         if let Phase::Masked(masked) = &mut next.rounds[index].phase {
@@ -126,8 +128,9 @@ impl Client {
         Ok((request, index))
     }
 
-    /// The checks of the digest that do not depend on the mode. Returns the client's group.
-    fn check_survivors(
+    /// The checks of the digest that do not depend on the mode: it is the client's own view of the
+    /// whole cohort. Returns the client's group.
+    fn check_digest(
         &self,
         request: &UnmaskRequest,
         round: &Round,
@@ -158,8 +161,18 @@ impl Client {
         if let Some(slot) = digest.posted.difference(&masked.listed).iter().next() {
             return Err(Refusal::PostedWithoutSetup { slot }.into());
         }
-        let group = self.group(&round.parameters)?;
-        let posted = digest.posted.intersection(&group.members);
+        self.group(&round.parameters)
+    }
+
+    /// [`Self::check_digest`], and what the client's own group needs before anybody releases.
+    fn check_survivors(
+        &self,
+        request: &UnmaskRequest,
+        round: &Round,
+        masked: &Masked,
+    ) -> Result<Group, ProtocolError> {
+        let group = self.check_digest(request, round, masked)?;
+        let posted = request.digest.posted.intersection(&group.members);
         if posted.count() < usize::from(group.effective_floor()) {
             return Err(
                 Refusal::TooFewPosted { posted: posted.count(), floor: group.effective_floor() }.into()
