@@ -16,7 +16,7 @@ use std::fmt;
 use blindsum_engine::{
     curve::{Fq, Fr},
     roster::{Bitmap, Roster, RoundContext, SetupContext},
-    schnorr::{self, SignedCommitment},
+    schnorr::{self, PublicKey, SignedCommitment},
 };
 use thiserror::Error;
 
@@ -25,6 +25,7 @@ use crate::{
     error::{Fault, WireError},
     keys,
     message::{
+        digest::SurvivorDigest,
         masked_input::SignedInput,
         release::{Release, ShareKind},
         setup::{PeerSetup, Record, SignedSetup, setup_root},
@@ -280,8 +281,17 @@ pub fn verify(
     if shown { Ok((slot, charge)) } else { Err(EvidenceError::Groundless { slot, charge }) }
 }
 
+/// Do two digests show that the aggregator told two stories? Both are signed by its key, for one round,
+/// and differ. Clients who compare what they were sent need nothing else.
+#[must_use]
+pub fn conflicting_digests(aggregator: &PublicKey, first: &SurvivorDigest, second: &SurvivorDigest) -> bool {
+    first.context == second.context
+        && first.digest() != second.digest()
+        && [first, second].iter().all(|digest| digest.verify(aggregator).is_ok())
+}
+
 /// The commitment that `input` seals under `b`, if its leaf and the circuit accept it.
-pub(crate) fn open_input(input: &SignedInput, b: &Fq, key: &schnorr::PublicKey) -> Option<SignedCommitment> {
+pub(crate) fn open_input(input: &SignedInput, b: &Fq, key: &PublicKey) -> Option<SignedCommitment> {
     let signed = seal::open_commitment(
         b,
         &input.body.context,
@@ -338,7 +348,7 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn key(&self, slot: u8) -> Result<&schnorr::PublicKey, EvidenceError> {
+    fn key(&self, slot: u8) -> Result<&PublicKey, EvidenceError> {
         self.roster.key(slot).ok_or(EvidenceError::UnknownSlot { slot })
     }
 
@@ -428,7 +438,7 @@ impl Judge<'_> {
             let share = reader.fq("share")?;
             let receiver = record.receiver;
             let hash = record_hash(&record, kind).copied();
-            let dealt = PeerSetup { signed: signed.clone(), record, path };
+            let dealt = PeerSetup { signed, record, path };
             dealt
                 .verify(self.contexts.setup, self.roster, receiver)
                 .map_err(|reason| EvidenceError::Message { slot: signed.header.slot, reason })?;

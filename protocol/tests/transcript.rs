@@ -3,17 +3,22 @@
 mod support;
 
 use blindsum_engine::{
+    cpu::Cpu,
     curve::fr_from_bytes,
     opening::{OpeningBounds, check_opening},
     quantize::Quantizer,
-    roster::Bitmap,
+    roster::{Bitmap, CohortSize},
     schnorr::verify_commitment,
     tree,
 };
 use blindsum_protocol::{
-    Misuse, Mode, ProtocolError,
+    GroupConfig, Misuse, Mode, ProtocolError,
     aggregator::{Absorbed, Phase},
     outcome::{CohortOutcome, GroupFailure, GroupOutcome},
+};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{Rng, SeedableRng},
 };
 use support::{BITS, CLIP, Cohort, Shape, W_MAX};
 
@@ -148,7 +153,7 @@ fn t_plus_one_releases_open_a_group_and_t_do_not() {
         cohort.finish(),
         Err(ProtocolError::Misuse(Misuse::TooEarly { releases: 6, needed: 7, .. }))
     ));
-    let failed = cohort.aggregator.finish_at_deadline(&blindsum_engine::cpu::Cpu, &cohort.bases).unwrap();
+    let failed = cohort.aggregator.finish_at_deadline(&Cpu, &cohort.bases).unwrap();
     assert!(failed.opening().is_none() && failed.participants().is_empty());
     let group = failed.failed().next().unwrap();
     assert!(matches!(group.reason, GroupFailure::TooFewShares { slot: 0, shares: 5, needed: 6 }));
@@ -244,4 +249,66 @@ fn an_empty_group_is_idle() {
     let outcome = cohort.finish().unwrap();
     assert!(matches!(outcome.groups()[1], GroupOutcome::Idle { group: 1 }));
     check(&cohort, &outcome);
+}
+
+/// Groups of unequal size in a larger cohort: empty slots everywhere, clients lost everywhere.
+#[test]
+fn a_cohort_of_64_slots_in_groups_of_16() {
+    let occupied: Bitmap = (0..64u8).filter(|slot| slot % 16 < 10 - slot / 16).collect();
+    let shape = Shape {
+        size: CohortSize::N64,
+        group: GroupConfig { threshold: 6, floor: 6, corrupt: 1 },
+        occupied,
+        ..Shape::one_group(16, Mode::Chain)
+    };
+    let mut cohort = shape.build();
+    assert_eq!(cohort.parameters.config.groups().map(|group| group.n).collect::<Vec<_>>(), [10, 9, 8, 7]);
+    cohort.run_setup(&[1, 17]);
+    cohort.run_masks(&[0, 33]);
+    cohort.agree();
+    cohort.run_releases(&[4]);
+    let outcome = cohort.finish().unwrap();
+    assert_eq!(outcome.opened().count(), 4);
+    assert_eq!(outcome.participants(), outcome.posted());
+    assert_eq!(outcome.participants().count(), 34 - 4);
+    check(&cohort, &outcome);
+}
+
+/// Whoever is lost, wherever: the sum is that of the participants, or the group says why it failed.
+#[test]
+fn random_losses_never_give_a_wrong_sum() {
+    let mut opened = 0;
+    for seed in 0..8u64 {
+        let mut cohort = Shape { seed, ..Shape::two_groups(MODES[seed as usize % 3]) }.build();
+        let mut coins = ChaCha20Rng::seed_from_u64(seed);
+        let mut lost = |odds: u32| -> Vec<u8> { (0..16).filter(|_| coins.next_u32() % 100 < odds).collect() };
+        cohort.run_setup(&lost(8));
+        let silent = lost(8);
+        for slot in cohort.aggregator.set_up().iter().filter(|slot| !silent.contains(slot)) {
+            let request = cohort.aggregator.mask_request(slot, &mut cohort.rng).unwrap();
+            // A client with too few peers refuses.
+            if let Ok(message) = cohort.try_mask(slot, &request) {
+                cohort.aggregator.absorb(&message).unwrap();
+            }
+        }
+        cohort.agree();
+        if cohort.aggregator.phase() != Phase::Release {
+            continue;
+        }
+        let silent = lost(8);
+        for slot in cohort.aggregator.posted().iter().filter(|slot| !silent.contains(slot)) {
+            let request = cohort.aggregator.unmask_request(slot, &mut cohort.rng).unwrap();
+            if let Ok(message) = cohort.try_unmask(slot, &request) {
+                cohort.aggregator.absorb(&message).unwrap();
+            }
+        }
+        let outcome = cohort.aggregator.finish_at_deadline(&Cpu, &cohort.bases).unwrap();
+        assert!(outcome.blames().is_empty(), "seed {seed}");
+        assert_eq!(outcome.groups().len(), 2);
+        if outcome.opening().is_some() {
+            check(&cohort, &outcome);
+            opened += outcome.opened().count();
+        }
+    }
+    assert!(opened >= 6, "{opened} groups opened in eight rounds: the losses prove nothing");
 }

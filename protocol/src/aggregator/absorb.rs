@@ -51,6 +51,7 @@ impl Aggregator {
     /// [`ProtocolError::Wire`] for bytes that are no message of this cohort;
     /// [`ProtocolError::BadContribution`] with the slot the message names and what is wrong with
     /// it; [`Misuse`] for a kind of message that no client sends to an aggregator.
+    #[tracing::instrument(level = "debug", skip_all, fields(bytes = message.len()))]
     pub fn absorb(&mut self, message: &[u8]) -> Result<Absorbed, ProtocolError> {
         match MessageKind::of(message)? {
             MessageKind::Setup => self.absorb_setup(message),

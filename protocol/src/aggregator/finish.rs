@@ -65,12 +65,17 @@ impl Aggregator {
             .collect()
     }
 
+    #[tracing::instrument(level = "debug", skip_all, fields(backend = backend.name(), late))]
     fn open(&self, backend: &dyn Backend, bases: &Bases, late: bool) -> Result<CohortOutcome, ProtocolError> {
         let round = self.round("finish")?;
         let (Phase::Release, Some(closed)) = (self.phase(), &round.closed) else {
             return Err(self.wrong_phase("finish"));
         };
         let dimension = round.parameters.dimension as usize;
+        let (expected, got) = (u64::from(round.parameters.bases), u64::from(bases.id()));
+        if expected != got {
+            return Err(Misuse::QuantisedMismatch { what: "identifier of the bases", expected, got }.into());
+        }
         let bases = &bases.prefix(dimension).map_err(EngineError::from)?;
         if !late && let Some(early) = self.config().groups().find_map(|group| self.waits(closed, &group)) {
             return Err(early.into());

@@ -13,6 +13,7 @@ use blindsum_engine::{
     roster::Bitmap,
     secret::Blinding,
 };
+use zeroize::Zeroize;
 
 use super::{Aggregator, Closed, Round};
 use crate::{
@@ -66,13 +67,15 @@ impl Aggregator {
         let none = std::collections::BTreeMap::new();
         let held = closed.shares.get(usize::from(slot)).unwrap_or(&none);
         let too_few = || GroupFailure::TooFewShares { slot, shares: held.len(), needed };
-        let lowest: Vec<(u8, Fq)> =
+        let mut lowest: Vec<(u8, Fq)> =
             held.iter().take(needed).map(|(releaser, share)| (*releaser, *share.expose())).collect();
         let setup = self.setups.get(usize::from(slot)).and_then(Option::as_ref).ok_or_else(too_few)?;
         let secret = shamir::reconstruct(&lowest, group.threshold).map_err(|_| too_few())?;
         if blame::matches_header(&setup.signed, kind, &secret) {
+            lowest.iter_mut().for_each(|(_, share)| share.zeroize());
             return Ok(Blinding::from(secret));
         }
+        // Inconsistent shares are evidence, and may be shown.
         let dealt: Vec<_> = lowest
             .iter()
             .filter_map(|(releaser, share)| Some((setup.for_peer(*releaser)?, *share)))

@@ -97,3 +97,18 @@ fn a_box_that_does_not_open_names_its_owner() {
     let verdict = cohort.verify_evidence(outcome.blames()[0].evidence()).unwrap();
     assert_eq!(verdict, (2, Charge::BadCommitment));
 }
+
+/// Low entropy: an update that can be guessed must not be recognised by what leaves its client.
+#[test]
+fn one_vector_looks_different_in_every_round() {
+    let mut cohort = Shape::one_group(6, Mode::Curious).build();
+    let first = cohort.run();
+    cohort.next_round();
+    let second = cohort.run();
+    assert_eq!(first.opening().unwrap().sum, second.opening().unwrap().sum);
+    assert_ne!(first.opening().unwrap().blinding, second.opening().unwrap().blinding);
+    for ((_, one), (_, other)) in first.signed().iter().zip(second.signed()) {
+        assert_ne!(one.commitment, other.commitment);
+    }
+    assert!(first.leaves()[..6].iter().all(|leaf| !second.leaves().contains(leaf)));
+}

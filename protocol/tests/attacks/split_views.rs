@@ -3,6 +3,7 @@
 use blindsum_engine::{curve::Fr, roster::Bitmap, tree};
 use blindsum_protocol::{
     Limits, Mode, ProtocolError, Refusal,
+    blame::conflicting_digests,
     message::{MaskRequest, SurvivorDigest, UnmaskRequest},
 };
 
@@ -196,6 +197,12 @@ fn a_peer_is_never_both_alive_and_dead() {
     leaves[6] = Fr::from(0u8);
     let lie = forged(&mut cohort, &honest, posted, leaves);
     assert_eq!(refusal(cohort.try_unmask(0, &lie)), Refusal::AlreadyReleased);
+    // The two requests, side by side, show what the aggregator did.
+    let second = UnmaskRequest::decode(&lie, &Limits::new(cohort.roster.size(), 0)).unwrap().digest;
+    let key = cohort.aggregator_key.public();
+    assert!(conflicting_digests(key, &honest.digest, &second));
+    assert!(!conflicting_digests(key, &honest.digest, &honest.digest));
+    assert!(!conflicting_digests(cohort.members[&0].key.public(), &honest.digest, &second));
     // Asked as before, it answers as before.
     assert_eq!(cohort.try_unmask(0, &honest.encode()).unwrap(), first);
 }
