@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ark_bn254::{Bn254, G1Projective, G2Projective};
 use ark_ec::PrimeGroup;
 use ark_groth16::Groth16;
+use blindsum_engine::cache_dir::cache_dir;
 use blindsum_engine::roster::CohortSize;
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -22,9 +23,6 @@ use crate::random::{Bridge, nonzero};
 use crate::verifying_key::VerifyingKey;
 
 mod file;
-
-/// The environment variable that names the cache directory.
-pub const CACHE_VARIABLE: &str = "BLINDSUM_CACHE";
 
 /// Why there is no proving key.
 #[derive(Debug, Error)]
@@ -197,7 +195,7 @@ impl ProvingKey {
         size: CohortSize,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, ProvingKeyError> {
-        let directory = cache_directory(directory)?;
+        let directory = cache_dir(directory).ok_or(ProvingKeyError::NoDirectory)?;
         let r1cs = shape(size);
         let path = directory.join(file_name(size, &r1cs));
         if path.exists() {
@@ -247,18 +245,6 @@ impl ProvingKey {
 
     pub(crate) fn r1cs(&self) -> &R1cs {
         &self.r1cs
-    }
-}
-
-fn cache_directory(directory: Option<&Path>) -> Result<PathBuf, ProvingKeyError> {
-    if let Some(directory) = directory {
-        return Ok(directory.to_owned());
-    }
-    match std::env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty()) {
-        Some(value) => Ok(value.into()),
-        None => directories::ProjectDirs::from("", "", "blindsum")
-            .map(|directories| directories.cache_dir().to_owned())
-            .ok_or(ProvingKeyError::NoDirectory),
     }
 }
 

@@ -20,15 +20,13 @@ use rayon::prelude::*;
 pub use cache::CacheError;
 
 use crate::{
+    cache_dir::cache_dir,
     curve::{self, Fr, Point},
     error::{EngineError, Misuse},
 };
 
 /// The name under which the bases are hashed to the curve.
 pub const BASIS_NAME: &str = "blindsum/basis";
-
-/// The environment variable that overrides the directory of the cache.
-pub const CACHE_VARIABLE: &str = "BLINDSUM_CACHE";
 
 /// Most coordinates that a vector may have: `2^32`.
 pub const MAX_DIMENSION: u64 = 1 << 32;
@@ -259,15 +257,6 @@ fn check_dimension(d: usize) -> Result<(), Misuse> {
 
 /// The file of the cache, in `directory` or where the environment and the platform put it.
 fn cache_path(directory: Option<&Path>) -> Result<PathBuf, CacheError> {
-    let directory = match directory {
-        Some(directory) => directory.to_owned(),
-        None => match std::env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty()) {
-            Some(value) => value.into(),
-            None => directories::ProjectDirs::from("", "", "blindsum")
-                .ok_or(CacheError::NoDirectory)?
-                .cache_dir()
-                .to_owned(),
-        },
-    };
+    let directory = cache_dir(directory).ok_or(CacheError::NoDirectory)?;
     Ok(directory.join(cache::FILE_NAME))
 }

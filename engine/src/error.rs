@@ -73,7 +73,9 @@ pub enum Misuse {
         reach: u128,
     },
     /// Noise that cannot be sampled exactly, or whose bound is too small for it.
-    #[error("noise of sigma {sigma} bounded by {bound}: sigma must be a multiple of 1/256 in 1/256 ..= 65536 and the bound at least 8 sigma")]
+    #[error(
+        "noise of sigma {sigma} bounded by {bound}: sigma must be a multiple of 1/256 in 1/256 ..= 65536 and the bound at least 8 sigma"
+    )]
     Noise {
         /// Standard deviation, in quantised units.
         sigma: f64,

@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod bases;
+pub mod cache_dir;
 pub mod chain;
 pub mod cpu;
 pub mod curve;
