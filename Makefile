@@ -1,15 +1,18 @@
 # Each target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench doctor clean
+.PHONY: help demo test python-test check bench doctor clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 demo: ## Train on the digits data with 16 clients: mask, sum, open, prove, verify; writes out/report.html
 	@tools/demo.sh
 
 test: ## Everything: Rust, WGSL on software Vulkan, C, Python, lints, docs, licences
 	@tools/test.sh
+
+python-test: ## The Python package only: build, stubs, behaviour
+	@tools/python_build_and_test.sh
 
 check: ## Formatting, lints, docs and licences only
 	@tools/check.sh

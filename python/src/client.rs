@@ -1,0 +1,163 @@
+//! The client's session and its journal.
+
+use std::{path::PathBuf, sync::Mutex};
+
+use blindsum_engine::{
+    quantize::{ClippingReport, Update},
+    schnorr::PublicKey,
+};
+use blindsum_protocol::{
+    JournalError, ModelDigest, Policy,
+    client::{ChainView, Client},
+    journal::{FileJournal, Journal},
+};
+use numpy::PyReadonlyArray1;
+use pyo3::{prelude::*, types::PyBytes};
+use zeroize::Zeroizing;
+
+use crate::{
+    aggregator::locked,
+    bytes::{array, os_rng},
+    cohort::{PyRoundParameters, address, mode},
+    error::{Failure, Result},
+    keys::{PyRoster, PySecretKey},
+    vectors::{PyBases, PyEngine, quantizer},
+};
+
+/// A journal of the caller's own: an object with `store(bytes)` and `load()`.
+struct CallerJournal(Py<PyAny>);
+
+impl Journal for CallerJournal {
+    fn store(&mut self, state: &[u8]) -> std::result::Result<(), JournalError> {
+        Python::attach(|py| {
+            self.0.call_method1(py, "store", (PyBytes::new(py, state),)).map(drop).map_err(caller)
+        })
+    }
+
+    fn load(&mut self) -> std::result::Result<Option<Zeroizing<Vec<u8>>>, JournalError> {
+        Python::attach(|py| {
+            let state = self.0.call_method0(py, "load").map_err(caller)?;
+            let state: Option<Vec<u8>> = state.extract(py).map_err(caller)?;
+            Ok(state.map(Zeroizing::new))
+        })
+    }
+}
+
+fn caller(error: PyErr) -> JournalError {
+    JournalError::Caller { reason: error.to_string() }
+}
+
+/// One client of a cohort. Every verb stores the client's state before it returns what is to be sent.
+#[pyclass(name = "ClientSession", module = "blindsum._native", frozen)]
+pub(crate) struct PyClient(Mutex<Client>);
+
+/// Number of clipped coordinates, number of coordinates, largest magnitude before clipping.
+type Clipping = (usize, usize, f32);
+
+#[pymethods]
+impl PyClient {
+    #[new]
+    #[pyo3(signature = (key, roster, *, mode, aggregator, journal, min_group, min_honest, min_corrupt, second_release, chain_id, contract))]
+    #[allow(clippy::too_many_arguments, reason = "the client's own policy, as the design lists it")]
+    fn new(
+        py: Python<'_>,
+        key: &PySecretKey,
+        roster: &PyRoster,
+        mode: &str,
+        aggregator: &[u8],
+        journal: Py<PyAny>,
+        min_group: u16,
+        min_honest: u16,
+        min_corrupt: u16,
+        second_release: bool,
+        chain_id: u64,
+        contract: Option<&[u8]>,
+    ) -> Result<Self> {
+        let policy = Policy {
+            mode: crate::client::mode(mode)?,
+            aggregator: PublicKey::from_bytes(&array("aggregator key", aggregator)?)?,
+            chain_id,
+            contract: address("contract", contract)?,
+            min_group,
+            min_honest,
+            min_corrupt,
+            second_release,
+        };
+        let journal: Box<dyn Journal> = match journal.extract::<(PathBuf, PathBuf)>(py) {
+            Ok((state, marker)) => Box::new(FileJournal::open(state, marker)?),
+            Err(_) => Box::new(CallerJournal(journal)),
+        };
+        py.detach(|| Ok(Self(Mutex::new(Client::open(key.0.clone(), roster.0.clone(), policy, journal)?))))
+    }
+
+    fn slot(&self) -> Result<u8> {
+        Ok(locked(&self.0)?.slot())
+    }
+
+    fn enrol(&self, py: Python<'_>, epoch: u64) -> Result<Vec<u8>> {
+        py.detach(|| Ok(locked(&self.0)?.enrol(epoch, &mut os_rng())?))
+    }
+
+    fn setup(&self, py: Python<'_>, request: &[u8]) -> Result<Vec<u8>> {
+        py.detach(|| Ok(locked(&self.0)?.setup(request, &mut os_rng())?))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "everything that masking depends on is an argument")]
+    fn mask(
+        &self,
+        py: Python<'_>,
+        request: &[u8],
+        update: PyReadonlyArray1<'_, f32>,
+        weight: u32,
+        model: &[u8],
+        parameters: &PyRoundParameters,
+        bases: &PyBases,
+        engine: &PyEngine,
+    ) -> Result<(Vec<u8>, Clipping)> {
+        let model = ModelDigest(array("model digest", model)?);
+        let quantizer = quantizer(parameters)?;
+        let values = update.as_slice().map_err(|error| Failure::misuse("Layout", error.to_string()))?;
+        py.detach(|| {
+            let (quantized, ClippingReport { clipped, elements, largest }) =
+                quantizer.quantize(&Update::new(values), weight, &mut os_rng())?;
+            let message = locked(&self.0)?.mask(
+                request,
+                &model,
+                &parameters.0,
+                &quantized,
+                &bases.0,
+                engine.0.backend(),
+                &mut os_rng(),
+            )?;
+            Ok((message, (clipped, elements, largest)))
+        })
+    }
+
+    fn sign_digest(&self, py: Python<'_>, request: &[u8]) -> Result<Vec<u8>> {
+        py.detach(|| Ok(locked(&self.0)?.sign_digest(request, &mut os_rng())?))
+    }
+
+    /// `chain` is (digest, is final, posting closed) as the client's own provider reads them.
+    fn unmask(
+        &self,
+        py: Python<'_>,
+        request: &[u8],
+        chain: Option<(Vec<u8>, bool, bool)>,
+    ) -> Result<Vec<u8>> {
+        let view = chain
+            .map(|(digest, is_final, posting_closed)| {
+                Ok::<_, Failure>(ChainView { digest: array("digest", &digest)?, is_final, posting_closed })
+            })
+            .transpose()?;
+        py.detach(|| Ok(locked(&self.0)?.unmask(request, view.as_ref(), &mut os_rng())?))
+    }
+
+    /// The whole state, secret, as the journal holds it.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &locked(&self.0)?.state_bytes()))
+    }
+
+    fn __repr__(&self) -> Result<String> {
+        Ok(format!("ClientSession(slot {})", locked(&self.0)?.slot()))
+    }
+}
