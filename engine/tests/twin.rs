@@ -182,10 +182,11 @@ mod gpu {
             ..GpuLimits::default()
         })
         .unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(gpu.limits().chunk_bytes, 64 << 10);
+        // 5 times 5 groups of 64 invocations of 16 bytes.
+        assert_eq!(gpu.limits().chunk_bytes, 25_600);
         check_all(&gpu);
         check_laws(&gpu);
-        // Three chunks of 2^14 words, and a tail.
+        // Eight chunks of 6,400 words.
         check_mask_expand(&gpu, 11, 3, (3 << 14) + 5);
         check_mask_expand(&gpu, 2, (16 << 32) - (1 << 14) - 3, 2 << 14);
         check_sum_rows(&gpu, 9, (3 << 14) + 5);
@@ -224,7 +225,7 @@ mod gpu {
         let limits = GpuLimits::default();
         refused(GpuLimits { binding_bytes: 1024, ..limits }, "storage binding, bytes");
         refused(GpuLimits { chunk_bytes: 64, ..limits }, "chunk, bytes");
-        refused(GpuLimits { groups_per_dimension: 0, ..limits }, "workgroups per dimension");
+        refused(GpuLimits { groups_per_dimension: 1, ..limits }, "workgroups per dimension");
         refused(GpuLimits { keys_per_dispatch: 0, ..limits }, "keys per dispatch");
         refused(GpuLimits { blocks_per_dispatch: 0, ..limits }, "blocks per dispatch");
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Gpu;
 use crate::backend::Backend;
 use crate::cpu::Cpu;
-use crate::error::EngineError;
+use crate::error::{DeviceError, EngineError};
 use crate::mask::{MaskKey, SignedMask};
 
 /// Keys or rows of a calibration call.
@@ -121,6 +121,7 @@ pub(crate) fn open_auto() -> (Box<dyn Backend>, String) {
     let cpu = |reason| -> (Box<dyn Backend>, String) { (Box::new(Cpu), reason) };
     let gpu = match Gpu::open() {
         Ok(gpu) => gpu,
+        Err(DeviceError::NoAdapter { .. }) => return cpu("no GPU adapter was found".to_owned()),
         Err(error) => return cpu(error.to_string()),
     };
     let name = gpu.adapter().name.clone();

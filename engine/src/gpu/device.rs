@@ -192,15 +192,10 @@ impl Device {
         let errors = [internal, validation, out_of_memory].map(|scope| pollster::block_on(scope.pop()));
         self.check(operation)?;
         let [internal, validation, out_of_memory] = errors;
-        if let Some(error) = out_of_memory {
-            let message = error.to_string();
-            return Err(DeviceError::OutOfMemory { operation, message }.into());
+        match out_of_memory.or(validation).or(internal) {
+            Some(error) => Err(typed(operation, &error).into()),
+            None => result,
         }
-        if let Some(error) = validation.or(internal) {
-            let message = error.to_string();
-            return Err(DeviceError::Validation { operation, message }.into());
-        }
-        result
     }
 
     /// Waits until a submission is done, looking at the device once a second.
@@ -228,9 +223,36 @@ impl Device {
     }
 }
 
+/// What an error scope caught, as an error of ours.
+fn typed(operation: &'static str, error: &wgpu::Error) -> DeviceError {
+    match error {
+        wgpu::Error::OutOfMemory { source } => {
+            DeviceError::OutOfMemory { operation, message: source.to_string() }
+        }
+        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+            DeviceError::Validation { operation, message: description.clone() }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// llvmpipe never runs out of memory, so the translation alone is tested.
+    #[test]
+    fn exhausted_memory_is_a_typed_error() {
+        let source = || Box::new(std::io::Error::other("2 GiB too many"));
+        assert_eq!(
+            typed("sum_rows", &wgpu::Error::OutOfMemory { source: source() }),
+            DeviceError::OutOfMemory { operation: "sum_rows", message: "2 GiB too many".into() }
+        );
+        let error = wgpu::Error::Validation { source: source(), description: "no".into() };
+        assert_eq!(
+            typed("sum_rows", &error),
+            DeviceError::Validation { operation: "sum_rows", message: "no".into() }
+        );
+    }
 
     #[test]
     #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]

@@ -87,16 +87,19 @@ impl Gpu {
         let device = Device::open()?;
         let report = &device.report;
         let binding_bytes = limits.binding_bytes.min(report.max_binding_bytes).min(report.max_buffer_bytes);
+        let groups_per_dimension = limits.groups_per_dimension.min(report.max_groups);
+        // A grid of x and y covers a chunk: an invocation takes 16 bytes of it or more.
+        let grid_bytes = u64::from(groups_per_dimension).pow(2).saturating_mul(u64::from(GROUP) * 16);
         let limits = GpuLimits {
             binding_bytes,
-            chunk_bytes: limits.chunk_bytes.min(binding_bytes),
-            groups_per_dimension: limits.groups_per_dimension.min(report.max_groups),
+            chunk_bytes: limits.chunk_bytes.min(binding_bytes).min(grid_bytes),
+            groups_per_dimension,
             ..limits
         };
         for (what, got, needed) in [
             ("storage binding, bytes", limits.binding_bytes, MIN_BINDING_BYTES),
+            ("workgroups per dimension", limits.groups_per_dimension.into(), 2),
             ("chunk, bytes", limits.chunk_bytes, MIN_BINDING_BYTES),
-            ("workgroups per dimension", limits.groups_per_dimension.into(), 1),
             ("invocations per workgroup", report.max_invocations.into(), GROUP.into()),
             ("keys per dispatch", limits.keys_per_dispatch.into(), 1),
             ("blocks per dispatch", limits.blocks_per_dispatch, 1),
