@@ -21,7 +21,7 @@ use blindsum_engine::{
 use thiserror::Error;
 
 use crate::{
-    contexts::SetupParameters,
+    contexts::{ModelDigest, RoundParameters, SetupParameters},
     error::{Fault, WireError},
     keys,
     message::{
@@ -141,12 +141,31 @@ pub enum EvidenceError {
 /// What the judge of evidence knows of the round, from its own records.
 #[derive(Debug, Clone, Copy)]
 pub struct Contexts<'a> {
-    /// What was fixed before setup.
-    pub setup: &'a SetupParameters,
+    setup: &'a SetupParameters,
+    setup_context: SetupContext,
+    round: RoundContext,
+    setup_root: [u8; 32],
+}
+
+impl<'a> Contexts<'a> {
+    /// Computes both contexts from what they hash: a setup root that belongs to another round
+    /// gives another round context, under which no message of this one verifies.
+    #[must_use]
+    pub fn new(
+        setup: &'a SetupParameters,
+        round: &RoundParameters,
+        model: &ModelDigest,
+        setup_root: [u8; 32],
+    ) -> Self {
+        let setup_context = setup.context();
+        Self { setup, setup_context, round: round.context(&setup_context, model, &setup_root), setup_root }
+    }
+
     /// The round context.
-    pub round: &'a RoundContext,
-    /// The hash of the listed setups, which the round context binds.
-    pub setup_root: &'a [u8; 32],
+    #[must_use]
+    pub const fn round_context(&self) -> &RoundContext {
+        &self.round
+    }
 }
 
 impl Blame {
@@ -264,7 +283,6 @@ pub fn verify(
     let judge = Judge {
         roster,
         contexts,
-        setup_context: contexts.setup.context(),
         slots: roster.size().slots(),
         limits: Limits::new(roster.size(), Limits::MAX_DIMENSION),
         slot,
@@ -341,7 +359,6 @@ pub(crate) const fn record_hash(record: &Record, kind: ShareKind) -> Option<&[u8
 struct Judge<'a> {
     roster: &'a Roster,
     contexts: &'a Contexts<'a>,
-    setup_context: SetupContext,
     slots: usize,
     limits: Limits,
     slot: u8,
@@ -355,7 +372,7 @@ impl Judge<'_> {
     fn setup(&self, setup: &SignedSetup) -> Result<(), EvidenceError> {
         let slot = setup.header.slot;
         let bad = |reason| EvidenceError::Message { slot, reason };
-        if setup.header.context != self.setup_context {
+        if setup.header.context != self.contexts.setup_context {
             return Err(bad(Fault::WrongContext { message: MessageKind::Setup }));
         }
         setup.verify_signature(self.key(slot)?).map_err(bad)
@@ -364,7 +381,7 @@ impl Judge<'_> {
     fn input(&self, input: &SignedInput) -> Result<(), EvidenceError> {
         let slot = input.body.slot;
         let bad = |reason| EvidenceError::Message { slot, reason };
-        if input.body.context != *self.contexts.round {
+        if input.body.context != self.contexts.round {
             return Err(bad(Fault::WrongContext { message: MessageKind::MaskedInput }));
         }
         input.verify_signature(self.key(slot)?).map_err(bad)
@@ -373,7 +390,7 @@ impl Judge<'_> {
     fn release(&self, release: &Release) -> Result<(), EvidenceError> {
         let slot = release.slot;
         release
-            .verify(self.key(slot)?, self.contexts.round, &release.digest)
+            .verify(self.key(slot)?, &self.contexts.round, &release.digest)
             .map_err(|reason| EvidenceError::Message { slot, reason })
     }
 
@@ -403,7 +420,7 @@ impl Judge<'_> {
         dealt
             .verify(self.contexts.setup, self.roster, release.slot)
             .map_err(|reason| EvidenceError::Message { slot: dealer, reason })?;
-        if setup_root(&hashes) != *self.contexts.setup_root {
+        if setup_root(&hashes) != self.contexts.setup_root {
             return Err(EvidenceError::Unrelated { what: "setup hashes and setup root" });
         }
         if hashes.get(usize::from(dealer)) != Some(&dealt.signed.hash()) {
@@ -412,8 +429,13 @@ impl Judge<'_> {
         let shown = release.shares.iter().any(|share| {
             share.peer == dealer
                 && record_hash(&dealt.record, share.kind).is_some_and(|expected| {
-                    keys::share_hash(&self.setup_context, dealer, release.slot, share.kind, &share.share)
-                        != *expected
+                    keys::share_hash(
+                        &self.contexts.setup_context,
+                        dealer,
+                        release.slot,
+                        share.kind,
+                        &share.share,
+                    ) != *expected
                 })
         });
         Ok((Charge::WrongShare { dealer }, shown))
@@ -442,7 +464,8 @@ impl Judge<'_> {
             dealt
                 .verify(self.contexts.setup, self.roster, receiver)
                 .map_err(|reason| EvidenceError::Message { slot: signed.header.slot, reason })?;
-            if hash != Some(keys::share_hash(&self.setup_context, self.slot, receiver, kind, &share)) {
+            if hash != Some(keys::share_hash(&self.contexts.setup_context, self.slot, receiver, kind, &share))
+            {
                 return Err(EvidenceError::Unrelated { what: "a share and its hash" });
             }
             shares.push((receiver, share));

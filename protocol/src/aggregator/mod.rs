@@ -35,7 +35,7 @@ use blindsum_engine::{
 };
 
 use crate::{
-    blame::Blame,
+    blame::{Blame, Contexts},
     config::CohortConfig,
     contexts::{ModelDigest, RoundParameters, SetupParameters},
     error::{Misuse, ProtocolError},
@@ -233,6 +233,14 @@ impl Aggregator {
     #[must_use]
     pub fn setup_root(&self) -> Option<&[u8; 32]> {
         self.round.as_ref().map(|round| &round.setup_root)
+    }
+
+    /// What [`crate::blame::verify`] needs to know of the round; `None` until setup is closed. A third
+    /// party builds it from its own records instead.
+    #[must_use]
+    pub fn contexts(&self) -> Option<Contexts<'_>> {
+        let round = self.round.as_ref()?;
+        Some(Contexts::new(&self.parameters, &round.parameters, &round.model, round.setup_root))
     }
 
     /// The clients of the cohort.

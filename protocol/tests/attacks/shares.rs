@@ -2,12 +2,14 @@
 
 use blindsum_engine::{curve::Fq, roster::Bitmap};
 use blindsum_protocol::{
-    Fault, Mode, ProtocolError,
+    Fault, Mode, ModelDigest, ProtocolError,
     aggregator::Absorbed,
-    blame::Charge,
+    blame::{Charge, Contexts, EvidenceError, verify},
     message::{ReleasedShare, ShareKind},
     outcome::GroupFailure,
 };
+
+use rand_chacha::rand_core::Rng;
 
 use crate::support::{Cohort, Shape};
 
@@ -188,10 +190,45 @@ fn evidence_shows_what_it_shows_and_nothing_else() {
     let at = evidence.windows(bad.len()).position(|window| window == bad).unwrap();
     let mut framed = evidence.clone();
     framed[at..at + good.len()].copy_from_slice(&good);
-    assert!(matches!(
-        cohort.verify_evidence(&framed),
-        Err(blindsum_protocol::blame::EvidenceError::Groundless { slot: 2, .. })
-    ));
+    assert!(matches!(cohort.verify_evidence(&framed), Err(EvidenceError::Groundless { slot: 2, .. })));
+}
+
+#[test]
+fn arbitrary_bytes_are_no_evidence() {
+    let mut cohort = with_puppet();
+    for charge in 0..8u8 {
+        for length in [0usize, 1, 40, 200, 400, 1000, 3000] {
+            let mut bytes = b"BSEV\0\x01".to_vec();
+            bytes.extend([charge, 2]);
+            let start = bytes.len();
+            bytes.resize(start + length, 0);
+            cohort.rng.fill_bytes(&mut bytes[start..]);
+            assert!(cohort.verify_evidence(&bytes).is_err());
+            bytes[start..].fill(0);
+            assert!(cohort.verify_evidence(&bytes).is_err());
+        }
+    }
+}
+
+/// Evidence of one round shows nothing in another, nor under another list of setups.
+#[test]
+fn evidence_is_bound_to_its_round() {
+    let mut cohort = with_puppet();
+    let message = cohort.puppet_release(2, |shares| shares[0].share += Fq::from(1u8));
+    cohort.aggregator.absorb(&message.encode()).unwrap();
+    let evidence = cohort.aggregator.blames()[0].evidence().to_vec();
+    let root = *cohort.aggregator.setup_root().unwrap();
+    let judge = |model, root| {
+        let contexts = Contexts::new(&cohort.parameters, &cohort.round, model, root);
+        verify(&evidence, &cohort.roster, &contexts)
+    };
+    assert!(judge(&cohort.model, root).is_ok());
+    for refused in [judge(&ModelDigest([7; 32]), root), judge(&cohort.model, [7; 32])] {
+        assert!(matches!(
+            refused,
+            Err(EvidenceError::Message { slot: 2, reason: Fault::WrongContext { .. } })
+        ));
+    }
 }
 
 /// A dealer that signs two setups cannot frame a releaser with the one that was not listed.
@@ -229,6 +266,6 @@ fn two_setups_name_the_dealer_and_frame_nobody() {
     moved[list_at] ^= 1;
     assert!(matches!(
         cohort.verify_evidence(&moved),
-        Err(blindsum_protocol::blame::EvidenceError::Unrelated { what: "setup hashes and setup root" })
+        Err(EvidenceError::Unrelated { what: "setup hashes and setup root" })
     ));
 }

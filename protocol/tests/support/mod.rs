@@ -269,11 +269,8 @@ impl Cohort {
 
     /// Checks evidence as a third party would.
     pub fn verify_evidence(&self, evidence: &[u8]) -> Result<(u8, Charge), EvidenceError> {
-        let contexts = Contexts {
-            setup: &self.parameters,
-            round: self.aggregator.round_context().unwrap(),
-            setup_root: self.aggregator.setup_root().unwrap(),
-        };
+        let setup_root = *self.aggregator.setup_root().unwrap();
+        let contexts = Contexts::new(&self.parameters, &self.round, &self.model, setup_root);
         blame::verify(evidence, &self.roster, &contexts)
     }
 
