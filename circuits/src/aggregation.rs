@@ -8,6 +8,7 @@
 
 use ark_bn254::Fr;
 use ark_ff::{BigInt, BigInteger, Zero};
+use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError};
 use blindsum_engine::chain::CHALLENGE_BITS;
 use blindsum_engine::curve::{Offset, generator, offset};
 use blindsum_engine::roster::{CohortSize, RoundContext, slot_tag};
@@ -15,7 +16,10 @@ use blindsum_engine::roster::{CohortSize, RoundContext, slot_tag};
 use crate::gadgets::bits::{FIELD_BITS, alloc_bit, compose, decompose_canonical};
 use crate::gadgets::point::{Coordinates, PointVar, coordinates};
 use crate::gadgets::{fixed_base, poseidon, tree, variable_base};
-use crate::r1cs::{Builder, Num, R1cs};
+use crate::keys::ProvingKey;
+use crate::prover::{self, ProveError};
+use crate::r1cs::{Builder, Num, R1cs, Replay};
+use crate::statement::Witness;
 
 #[cfg(test)]
 mod attacks;
@@ -88,6 +92,31 @@ pub(crate) fn shape(size: CohortSize) -> R1cs {
     let (mut builder, inputs) = Builder::for_shape(&claim.inputs);
     state(&mut builder, &inputs, &claim);
     builder.into_r1cs().unwrap_or_else(|| unreachable!("the builder records a shape"))
+}
+
+/// The statement with a witness as an ark-relations circuit, for tools that take one; our own prover does not.
+///
+/// Satisfied by what [`Statement::check`](crate::statement::Statement::check) accepts.
+#[derive(Clone)]
+pub struct Aggregation {
+    key: ProvingKey,
+    assignment: Vec<Fr>,
+}
+
+impl Aggregation {
+    /// The circuit of `key`'s size under the assignment of `witness`.
+    ///
+    /// # Errors
+    /// [`ProveError::SizeMismatch`], [`ProveError::Unsatisfied`].
+    pub fn new(key: &ProvingKey, witness: &Witness) -> Result<Self, ProveError> {
+        Ok(Aggregation { key: key.clone(), assignment: prover::assignment(key, witness)? })
+    }
+}
+
+impl ConstraintSynthesizer<Fr> for &Aggregation {
+    fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
+        Replay { r1cs: self.key.r1cs(), assignment: Some(&self.assignment) }.generate_constraints(cs)
+    }
 }
 
 /// Number of constraints of each part of the statement, in the order in which the circuit states them, the slots' parts added

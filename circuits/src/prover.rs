@@ -68,22 +68,18 @@ pub fn prove(
     rng: &mut dyn CryptoRng,
 ) -> Result<Certificate, ProveError> {
     let _span = tracing::info_span!("prove", slots = key.size().slots()).entered();
-    if key.size() != witness.claim.size {
-        return Err(ProveError::SizeMismatch { key: key.size(), witness: witness.claim.size });
-    }
-    let z = assignment(witness)?;
+    let z = assignment(key, witness)?;
     let [r, s] = [Zeroizing::new(nonzero(rng)), Zeroizing::new(nonzero(rng))];
     let (a, b, c) = prove_with(key, &z, *r, *s)?;
     Ok(Certificate::new(key.verifying_key(), witness.inputs.clone(), Proof::new(a, b, c)?)?)
 }
 
 /// Synthesis alone: `z = (1, public inputs, witness)`, checked against every constraint.
-///
-/// # Errors
-/// [`ProveError::Unsatisfied`].
-#[doc(hidden)]
-pub fn assignment(witness: &Witness) -> Result<Vec<Fr>, ProveError> {
+pub(crate) fn assignment(key: &ProvingKey, witness: &Witness) -> Result<Vec<Fr>, ProveError> {
     let _span = tracing::info_span!("synthesise").entered();
+    if key.size() != witness.claim.size {
+        return Err(ProveError::SizeMismatch { key: key.size(), witness: witness.claim.size });
+    }
     let (z, unsatisfied) = witness.claim.assign();
     match unsatisfied.into_iter().next() {
         None => Ok(z),
@@ -153,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_same_bytes_as_ark_groth16() {
-        let z = assignment(&witness()).expect("honest");
+        let z = assignment(key(), &witness()).expect("honest");
         let mut rng = ChaCha20Rng::seed_from_u64(SEED);
         let [r, s] = std::array::from_fn(|_| Fr::rand(&mut Bridge(&mut rng)));
         let ours = prove_with(key(), &z, r, s).expect("the circuit fits");
