@@ -180,3 +180,62 @@ fn enrolment_body(epoch: u64, roster_root: &Fr, slot: u8, share_key: &[u8; 32]) 
     out.u64(epoch).raw(&fr_to_bytes(roster_root)).u8(slot).raw(share_key);
     out.into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use blindsum_engine::{curve::hash_to_curve, roster::CohortSize};
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+    use super::*;
+    use crate::keys::{x25519_generate, x25519_public};
+
+    const SEED: u64 = 0xe17;
+
+    #[test]
+    fn a_registration_proves_possession_to_one_registry() {
+        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+        let good = Registration::new(&SecretKey::generate(&mut rng), 5, [1; 20], &mut rng);
+        assert_eq!(good.verify(), Ok(()));
+        // A key that nobody holds, such as twice an offset of the circuit, comes without a proof.
+        let rogue = PublicKey::from_point(hash_to_curve("test", 0)).unwrap();
+        let bad = [
+            Registration { key: rogue, ..good },
+            Registration { key: *SecretKey::generate(&mut rng).public(), ..good },
+            Registration { chain_id: 6, ..good },
+            Registration { contract: [2; 20], ..good },
+        ];
+        for registration in bad {
+            assert_eq!(
+                registration.verify(),
+                Err(Fault::BadSignature { message: MessageKind::Registration })
+            );
+        }
+    }
+
+    #[test]
+    fn an_enrolment_is_good_for_one_epoch_roster_slot_and_key() {
+        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+        let keys: Vec<SecretKey> = (0..3).map(|_| SecretKey::generate(&mut rng)).collect();
+        let roster = |count: usize| {
+            let list = (0..16).map(|slot| keys[..count].get(slot).map(|key| *key.public())).collect();
+            Roster::new(CohortSize::N16, list).unwrap()
+        };
+        let (three, two) = (roster(3), roster(2));
+        let share_key = x25519_public(&x25519_generate(&mut rng));
+        let good = Enrolment::new(&keys[1], 9, three.root(), 1, share_key, &mut rng);
+        good.verify(&three, 9).unwrap();
+        let fault = |enrolment: Enrolment, roster: &Roster, epoch| match enrolment.verify(roster, epoch) {
+            Err(ProtocolError::BadContribution { slot, reason }) if slot == enrolment.slot => reason,
+            other => panic!("{other:?}"),
+        };
+        let signature = Fault::BadSignature { message: MessageKind::Enrolment };
+        let context = Fault::WrongContext { message: MessageKind::Enrolment };
+        assert_eq!(fault(good, &three, 10), context);
+        assert_eq!(fault(good, &two, 9), context);
+        assert_eq!(fault(Enrolment { slot: 2, ..good }, &three, 9), signature);
+        assert_eq!(fault(Enrolment { slot: 3, ..good }, &three, 9), Fault::UnknownSlot);
+        assert_eq!(fault(Enrolment { share_key: [9; 32], ..good }, &three, 9), signature);
+        let low = Enrolment::new(&keys[1], 9, three.root(), 1, [0; 32], &mut rng);
+        assert_eq!(fault(low, &three, 9), Fault::LowOrderKey { what: "share key" });
+    }
+}

@@ -495,6 +495,12 @@ pub enum Refusal {
         /// The least sufficient number.
         quorum: usize,
     },
+    /// The published sum does not open the commitment, or lies outside the round's range.
+    #[error("the published sum does not open: {reason}")]
+    DoesNotOpen {
+        /// What was found wrong.
+        reason: String,
+    },
     /// The client has released shares for this model before.
     #[error("shares were already released for this model")]
     ModelReleased,

@@ -7,16 +7,17 @@ use blindsum_engine::{
     cpu::Cpu,
     curve::{Fq, Fr},
     mask::{MaskKey, SignedMask},
+    opening::Opening,
     pedersen::commit_vartime,
-    roster::Bitmap,
+    roster::{Bitmap, RoundContext},
     schnorr::{SecretKey, verify_commitment},
 };
 use blindsum_protocol::{
-    ChainView, Client, Deadlines, Fault, GroupConfig, Journal, JournalError, MemoryJournal, Misuse, Mode,
-    ModelDigest, Policy, ProtocolError, Refusal, RoundPhase, keys,
+    ChainView, Client, Deadlines, Fault, FileJournal, GroupConfig, Journal, JournalError, MemoryJournal,
+    Misuse, Mode, ModelDigest, Policy, ProtocolError, Refusal, RoundPhase, keys,
     message::{
-        DigestSignature, MaskRequest, MaskedInput, Release, Setup, SetupRequest, ShareKeyEvidence, ShareKind,
-        SignedSetup,
+        DigestSignature, MaskRequest, MaskedInput, Opened, Release, Setup, SetupRequest, ShareKeyEvidence,
+        ShareKind, SignedSetup,
     },
     seal::open_commitment,
     shamir,
@@ -220,7 +221,7 @@ fn setup_refuses_what_the_clients_own_configuration_does_not_allow() {
     let swapped: &dyn Fn(&mut Cohort) =
         &|cohort| cohort.enrolments[2].share_key = cohort.enrolments[1].share_key;
     assert_eq!(refuse(swapped, plain), Refusal::BadShareKey { slot: 2 });
-    let missing: &dyn Fn(&mut Cohort) = &|cohort| drop(cohort.enrolments.remove(5));
+    let missing: &dyn Fn(&mut Cohort) = &|cohort| cohort.enrolments.truncate(5);
     assert_eq!(refuse(missing, plain), Refusal::NoShareKey { slot: 6 });
 }
 
@@ -243,7 +244,7 @@ fn a_peer_is_sealed_to_the_newest_key_it_has_signed() {
     cohort.parameters.round += 1;
     let numbers = |setup: &Setup| setup.records.iter().map(|record| record.key_number).collect::<Vec<_>>();
     let request = cohort.setup_request();
-    let mut setup = |cohort: &mut Cohort, i: usize, request: &[u8]| {
+    let setup = |cohort: &mut Cohort, i: usize, request: &[u8]| {
         Setup::decode(&cohort.clients[i].setup(request, &mut cohort.rng).unwrap(), &limits()).unwrap()
     };
     assert_eq!(numbers(&setup(&mut cohort, 0, &request)), [1; 5]);
@@ -429,7 +430,10 @@ fn unmask_refuses_every_lie_about_the_survivors() {
         refuse(&|survivors| survivors.setup_root[0] ^= 1),
         Refusal::DigestMismatch { what: "list of setups" }
     );
-    assert_eq!(refuse(&|survivors| drop(survivors.complaints.remove(2))), Refusal::Complaints { slot: 2 });
+    assert_eq!(
+        refuse(&|survivors| survivors.complaints.retain(|(slot, _)| *slot != 2)),
+        Refusal::Complaints { slot: 2 }
+    );
     let invented: &dyn Fn(&mut Survivors) = &|survivors| survivors.complaints[0].1.set(1, true);
     assert_eq!(refuse(invented), Refusal::Complaints { slot: 0 });
     let hidden: &dyn Fn(&mut Survivors) = &|survivors| survivors.complaints[1].1.set(0, true);
@@ -437,8 +441,7 @@ fn unmask_refuses_every_lie_about_the_survivors() {
     let mut root = good.clone();
     root.leaves_root += Fr::from(1u8);
     assert_eq!(refusal(cohort.unmask(0, &root)), Refusal::DigestMismatch { what: "tree of leaves" });
-    let other =
-        Survivors { context: blindsum_engine::roster::RoundContext::from_hash(&[1; 32]), ..good.clone() };
+    let other = Survivors { context: RoundContext::from_hash(&[1; 32]), ..good.clone() };
     assert_eq!(refusal(cohort.unmask(0, &other)), Refusal::NotMasked);
     let aggregator = std::mem::replace(&mut cohort.aggregator, SecretKey::generate(&mut cohort.rng));
     assert_eq!(refusal(cohort.unmask(0, &good)), Refusal::UnsignedRequest);
@@ -489,7 +492,7 @@ fn strict_mode_waits_for_more_than_half_of_the_cohort_corrupt_members_counted_ou
     // m = 6, c_m = 1: more than 3.5.
     assert_eq!(cohort.parameters.config.strict_quorum(), 4);
     let request = cohort.sign_survivors(&survivors).encode();
-    let mut sign = |cohort: &mut Cohort, i: usize| {
+    let sign = |cohort: &mut Cohort, i: usize| {
         let message = cohort.clients[i].sign_digest(&request, &mut cohort.rng).unwrap();
         assert_eq!(cohort.clients[i].sign_digest(&request, &mut cohort.rng).unwrap(), message);
         let signature = DigestSignature::decode(&message, &limits()).unwrap();
@@ -613,6 +616,77 @@ fn a_client_enrols_before_it_sets_up_and_never_in_an_older_epoch() {
     let foreign = MemoryJournal::with_state(&cohort.clients[1].state_bytes());
     let opened = Client::open(cohort.keys[0].clone(), cohort.roster.clone(), policy, Box::new(foreign));
     assert!(matches!(opened, Err(ProtocolError::Misuse(Misuse::ForeignState))));
+}
+
+/// The state of a client is restored from a backup that was made before its masked input left.
+#[test]
+fn a_client_does_not_start_from_an_old_state() {
+    let mut cohort = Cohort::new(Mode::Curious);
+    let folder = tempfile::tempdir().unwrap();
+    let (state, marker) = (folder.path().join("state"), folder.path().join("marker"));
+    let (key, roster, policy) = (cohort.keys[0].clone(), cohort.roster.clone(), *cohort.clients[0].policy());
+    let open = || -> Result<Client, ProtocolError> {
+        let journal = Box::new(FileJournal::open(&state, &marker)?);
+        Client::open(key.clone(), roster.clone(), policy, journal)
+    };
+    let mut client = open().unwrap();
+    let enrolment = client.enrol(3, &mut cohort.rng).unwrap();
+    cohort.enrolments[0] = blindsum_protocol::Enrolment::decode(&enrolment, &limits()).unwrap();
+    cohort.clients[0] = client;
+    let setups = cohort.setups(&ALL);
+    let backup = std::fs::read(&state).unwrap();
+    let request = cohort.mask_request(&setups, 0);
+    let masked = cohort.mask(0, &request).unwrap();
+    // A new process goes on where the old one stopped.
+    cohort.clients[0] = open().unwrap();
+    assert_eq!(cohort.mask(0, &request).unwrap(), masked);
+    std::fs::write(&state, backup).unwrap();
+    assert!(matches!(open(), Err(ProtocolError::Journal(JournalError::RolledBack { .. }))));
+    std::fs::remove_file(&marker).unwrap();
+    assert!(matches!(open(), Err(ProtocolError::Journal(JournalError::MarkerMissing))));
+}
+
+#[test]
+fn a_client_attests_only_to_a_sum_that_opens() {
+    let (mut cohort, survivors) = ready();
+    cohort.unmask(0, &survivors).unwrap();
+    // The first five vectors, summed in the clear, under a commitment made for them.
+    let words: Vec<u32> = (0..DIMENSION as usize)
+        .map(|j| cohort.vectors[..5].iter().fold(0u32, |sum, vector| sum.wrapping_add(vector.as_u32()[j])))
+        .collect();
+    let opening = Opening::from_words(&words, Fq::from(9u8));
+    let point = commit_vartime(&cohort.bases, &opening.sum, &opening.blinding).unwrap();
+    let attest = |cohort: &mut Cohort, context, opening: &Opening| {
+        let Cohort { clients, round, bases, rng, .. } = cohort;
+        clients[0].attest_opened(&context, round, bases, &survivors.posted, &point, opening, rng)
+    };
+    let message = attest(&mut cohort, survivors.context, &opening).unwrap();
+    let opened = Opened::decode(&message, &limits()).unwrap();
+    opened.verify(cohort.public(0)).unwrap();
+    assert_eq!((opened.context, opened.slot), (survivors.context, 0));
+    let mut other = opening.clone();
+    other.sum[0] += 1;
+    assert!(matches!(refusal(attest(&mut cohort, survivors.context, &other)), Refusal::DoesNotOpen { .. }));
+    let stranger = RoundContext::from_hash(&[1; 32]);
+    assert_eq!(refusal(attest(&mut cohort, stranger, &opening)), Refusal::NotMasked);
+}
+
+#[test]
+fn a_damaged_state_never_panics() {
+    let mut cohort = Cohort::new(Mode::Strict);
+    let setups = cohort.setups(&ALL);
+    let inputs = cohort.masked(&setups, &ALL);
+    let request = cohort.sign_survivors(&cohort.survivors(&setups, &inputs)).encode();
+    cohort.clients[0].sign_digest(&request, &mut cohort.rng).unwrap();
+    let (policy, good) = (*cohort.clients[0].policy(), cohort.clients[0].state_bytes());
+    for i in 0..good.len() {
+        let mut bad = good.to_vec();
+        bad[i] ^= 1 << (i % 8);
+        let journal = Box::new(MemoryJournal::with_state(&bad));
+        if let Ok(client) = Client::open(cohort.keys[0].clone(), cohort.roster.clone(), policy, journal) {
+            assert_eq!(*client.state_bytes(), bad, "byte {i}");
+        }
+    }
 }
 
 /// A disk that is full.

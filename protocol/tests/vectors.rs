@@ -22,11 +22,14 @@ use blindsum_protocol::{
 use serde::{Deserialize, de::DeserializeOwned};
 use x25519_dalek::StaticSecret;
 
-/// Every case of a folder with its name, split into good and bad ones.
+/// Cases with their names: good ones and bad ones.
+type Cases<Ok, Bad> = (Vec<(String, Ok)>, Vec<(String, Bad)>);
+
+/// Every case of a folder.
 fn cases<Ok: DeserializeOwned, Bad: DeserializeOwned>(
     folder: &str,
     expected: (usize, usize),
-) -> (Vec<(String, Ok)>, Vec<(String, Bad)>) {
+) -> Cases<Ok, Bad> {
     let folder = format!("{}/../vectors/{folder}", env!("CARGO_MANIFEST_DIR"));
     let (mut ok, mut bad) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(&folder).expect("the folder of vectors") {

@@ -41,7 +41,7 @@ use state::{Enrolled, Phase, Round, State};
 pub use unmask::ChainView;
 
 /// The most rounds whose state is kept; the oldest is erased first.
-const KEPT_ROUNDS: usize = 8;
+const KEPT_ROUNDS: usize = 4;
 
 /// What a client asks of a round before it takes part: its own configuration, never the aggregator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

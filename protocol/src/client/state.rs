@@ -136,6 +136,19 @@ impl Phase {
         }
     }
 
+    /// Bytes of the messages and shares that are kept.
+    fn message_bytes(&self) -> usize {
+        match self {
+            Self::SetUp(setup) => setup.message.len(),
+            Self::Masked(masked) => {
+                let signed = masked.signed.as_ref().map_or(0, |(_, message)| message.len());
+                masked.setup_message.len() + masked.message.len() + masked.shares.len() * 65 + signed
+            }
+            Self::Released { message, .. } => message.len(),
+            Self::Burnt => 0,
+        }
+    }
+
     pub(super) fn round_context(&self) -> Option<RoundContext> {
         match self {
             Self::Masked(masked) => Some(masked.round_context),
@@ -179,8 +192,16 @@ impl State {
         }
     }
 
+    /// At least the length of the encoding: a buffer that never grows leaves no copies of secrets.
+    fn encoded_bound(&self) -> usize {
+        let peers = 256 * (1 + 4 + 32);
+        let rounds: usize = self.rounds.iter().map(|round| 4096 + round.phase.message_bytes()).sum();
+        4096 + peers + rounds + self.released.len() * 256
+    }
+
     pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut out = Writer::new();
+        let bound = self.encoded_bound();
+        let mut out = Writer::with_capacity(bound);
         out.raw(&MAGIC).u16(VERSION).raw(&self.owner.to_bytes());
         out.u8(self.enrolled.is_some().into());
         if let Some(enrolled) = &self.enrolled {
@@ -188,14 +209,18 @@ impl State {
         }
         out.u16(self.rounds.len() as u16);
         self.rounds.iter().for_each(|round| write_round(round, &mut out));
-        let (round, attempt) = self.erased.unwrap_or_default();
-        out.u8(self.erased.is_some().into()).u64(round).u32(attempt);
+        out.u8(self.erased.is_some().into());
+        if let Some((round, attempt)) = self.erased {
+            out.u64(round).u32(attempt);
+        }
         out.u32(self.released.len() as u32);
         for released in &self.released {
             out.raw(&released.model.0).fr(&released.roster_root).bitmap(&released.members);
             out.bitmap(&released.posted).u8(released.twice.into());
         }
-        Zeroizing::new(out.into_bytes())
+        let bytes = Zeroizing::new(out.into_bytes());
+        debug_assert!(bytes.len() <= bound, "the buffer grew");
+        bytes
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
@@ -211,8 +236,8 @@ impl State {
         let enrolled = if reader.flag("enrolled")? { Some(read_enrolled(&mut reader)?) } else { None };
         let n_rounds = reader.u16("rounds")?;
         let rounds = (0..n_rounds).map(|_| read_round(&mut reader)).collect::<Result<_, _>>()?;
-        let is_erased = reader.flag("erased")?;
-        let erased = (reader.u64("round")?, reader.u32("attempt")?);
+        let erased =
+            if reader.flag("erased")? { Some((reader.u64("round")?, reader.u32("attempt")?)) } else { None };
         let n_released = reader.u32("released models")?;
         let released = (0..n_released)
             .map(|_| {
@@ -226,7 +251,7 @@ impl State {
             })
             .collect::<Result<_, WireError>>()?;
         reader.finish()?;
-        Ok(Self { owner, enrolled, rounds, erased: is_erased.then_some(erased), released })
+        Ok(Self { owner, enrolled, rounds, erased, released })
     }
 }
 

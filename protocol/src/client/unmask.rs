@@ -1,11 +1,14 @@
 //! The client's third exchange, and strict mode's extra one: agree on the survivors, release shares.
 
 use blindsum_engine::{
-    curve::{Fq, fr_to_bytes},
-    roster::Bitmap,
+    bases::Bases,
+    curve::{Fq, Point, fr_to_bytes},
+    opening::{Opening, OpeningBounds, check_opening},
+    roster::{Bitmap, RoundContext},
     schnorr::{self, Kind, Signature},
 };
 use rand_core::CryptoRng;
+use sha2::{Digest, Sha256};
 
 use super::{
     Client,
@@ -13,9 +16,11 @@ use super::{
 };
 use crate::{
     config::{Group, Mode},
+    contexts::RoundParameters,
     error::{ProtocolError, Refusal},
     message::{
         digest::{DigestSignature, check_leaves},
+        opened::Opened,
         release::{Release, ReleasedShare, ShareKind},
         request::UnmaskRequest,
     },
@@ -118,6 +123,38 @@ impl Client {
             Phase::Released { round_context: context, digest, message: message.clone() };
         self.commit(next)?;
         Ok(message)
+    }
+
+    /// Says, signed, that the published sum of a cohort opens the commitment of its certificate and is
+    /// in range: what payment waits for, since a certificate does not show that anybody knows the sum.
+    ///
+    /// `commitment` and `participants` are those of the accepted certificate. Changes no state.
+    ///
+    /// # Errors
+    /// [`Refusal::NotMasked`] for a round the client took no part in, [`Refusal::DoesNotOpen`].
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the published result")]
+    pub fn attest_opened(
+        &self,
+        context: &RoundContext,
+        own: &RoundParameters,
+        bases: &Bases,
+        participants: &Bitmap,
+        commitment: &Point,
+        opening: &Opening,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>, ProtocolError> {
+        self.find_round(context)?;
+        let bounds = OpeningBounds {
+            bits: own.bits,
+            w_min: own.w_min,
+            w_max: own.w_max,
+            participants: participants.count() as u32,
+            dp_bound: own.dp.bound,
+        };
+        check_opening(bases, &bounds, commitment, opening)
+            .map_err(|error| Refusal::DoesNotOpen { reason: error.to_string() })?;
+        let hash = Sha256::digest(opening.to_bytes()).into();
+        Ok(Opened::sign(&self.key, *context, self.slot, hash, rng).encode())
     }
 
     fn open_request(&self, request: &[u8]) -> Result<(UnmaskRequest, usize), ProtocolError> {
