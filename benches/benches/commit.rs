@@ -27,6 +27,9 @@ const SEED: u64 = 1;
 const LOG_SIZES: [u32; 5] = [12, 14, 16, 18, 20];
 const REPEATS: usize = 5;
 
+/// One way to commit to a case.
+type Call = fn(&Case);
+
 struct Case {
     bases: Bases,
     points: Vec<Point>,
@@ -103,7 +106,7 @@ fn bench(criterion: &mut Criterion) {
         let size = format!("2^{log_size}");
         group.throughput(Throughput::Elements(1 << log_size));
         group.bench_function(BenchmarkId::new("cpu", &size), |b| b.iter(|| case.ours()));
-        let calls: [(&str, fn(&Case)); 4] = [
+        let calls: [(&str, Call); 4] = [
             ("cpu_one_thread", Case::ours),
             ("cpu_one_thread_vartime_24_bits", Case::ours_vartime_24),
             ("ark_msm_bigint", Case::ark_msm_bigint),

@@ -145,9 +145,9 @@ fn transpose(tile: &Tile, row: &mut [u32; TILE]) {
                     square[j][i] = tile[word + i][lane + j];
                 }
             }
-            for j in 0..4 {
+            for (j, words) in square.iter().enumerate() {
                 let at = (lane + j) * BLOCK + word;
-                row[at..at + 4].copy_from_slice(&square[j]);
+                row[at..at + 4].copy_from_slice(words);
             }
         }
     }
