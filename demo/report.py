@@ -60,6 +60,7 @@ td{padding:7px 6px;text-align:right;border-bottom:1px solid var(--grid);white-sp
 th:first-child,td:first-child{text-align:left;padding-left:0}td.l,th.l{text-align:left;white-space:normal}
 .yes,.no{display:inline-block;border-radius:99px;padding:1px 9px;font-size:12.5px;font-weight:600}.yes{background:var(--good-bg);color:var(--good)}.no{background:var(--bad-bg);color:var(--bad)}
 code{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--grid);border-radius:4px;padding:1px 5px;overflow-wrap:anywhere}
+td code{white-space:nowrap}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:5px 18px;margin:0;font-size:14px}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
 ul.plain{margin:0;padding-left:1.1em;font-size:14.5px;color:var(--soft)}ul.plain li{margin:0 0 6px}ul.plain b{color:var(--ink);font-weight:600}
 footer{color:var(--faint);font-size:13px;margin-top:26px}

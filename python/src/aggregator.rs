@@ -23,7 +23,7 @@ use crate::{
     vectors::{PyBases, PyEngine, PyOpening},
 };
 
-/// A session behind a lock: calls from several threads take turns, without the GIL.
+/// A session behind a lock: calls from several threads take turns, and none waits with the GIL.
 pub(crate) fn locked<T>(session: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     session.lock().map_err(|_| {
         Failure::new(
@@ -54,16 +54,18 @@ impl PyShareKeys {
 
     /// Takes the keys that the setups of a session announce. Call it when the session's setup is closed.
     fn learn(&self, py: Python<'_>, session: &PyAggregator) -> Result<()> {
+        // Session before keys, as in `setup_request`: two locks in one order.
         py.detach(|| {
-            locked(&self.0)?.learn(&*locked(&session.0)?);
+            let session = locked(&session.0)?;
+            locked(&self.0)?.learn(&session);
             Ok(())
         })
     }
 
     /// The slots whose key is known, lowest first.
     #[getter]
-    fn known(&self) -> Result<Vec<u16>> {
-        Ok(slots(&locked(&self.0)?.known()))
+    fn known(&self, py: Python<'_>) -> Result<Vec<u16>> {
+        py.detach(|| Ok(slots(&locked(&self.0)?.known())))
     }
 }
 
@@ -147,28 +149,28 @@ impl PyAggregator {
         Ok(PyOutcome(outcome))
     }
 
-    fn dropped(&self) -> Result<Vec<u16>> {
-        Ok(slots(&locked(&self.0)?.dropped()))
+    fn dropped(&self, py: Python<'_>) -> Result<Vec<u16>> {
+        py.detach(|| Ok(slots(&locked(&self.0)?.dropped())))
     }
 
-    fn absent(&self) -> Result<Vec<u16>> {
-        Ok(slots(&locked(&self.0)?.absent()))
+    fn absent(&self, py: Python<'_>) -> Result<Vec<u16>> {
+        py.detach(|| Ok(slots(&locked(&self.0)?.absent())))
     }
 
-    fn posted(&self) -> Result<Vec<u16>> {
-        Ok(slots(&locked(&self.0)?.posted()))
+    fn posted(&self, py: Python<'_>) -> Result<Vec<u16>> {
+        py.detach(|| Ok(slots(&locked(&self.0)?.posted())))
     }
 
-    fn released(&self) -> Result<Vec<u16>> {
-        Ok(slots(&locked(&self.0)?.released()))
+    fn released(&self, py: Python<'_>) -> Result<Vec<u16>> {
+        py.detach(|| Ok(slots(&locked(&self.0)?.released())))
     }
 
-    fn phase(&self) -> Result<&'static str> {
-        Ok(locked(&self.0)?.phase().name())
+    fn phase(&self, py: Python<'_>) -> Result<&'static str> {
+        py.detach(|| Ok(locked(&self.0)?.phase().name()))
     }
 
     fn progress<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let progress = locked(&self.0)?.progress();
+        let progress = py.detach(|| Ok::<_, Failure>(locked(&self.0)?.progress()))?;
         let out = PyDict::new(py);
         out.set_item("phase", progress.phase.name())?;
         out.set_item("clients", progress.clients)?;
@@ -180,25 +182,27 @@ impl PyAggregator {
         Ok(out)
     }
 
-    fn round_context(&self) -> Result<Option<[u8; 32]>> {
-        Ok(locked(&self.0)?.round_context().map(|context| *context.as_bytes()))
+    fn round_context(&self, py: Python<'_>) -> Result<Option<[u8; 32]>> {
+        py.detach(|| Ok(locked(&self.0)?.round_context().map(|context| *context.as_bytes())))
     }
 
     /// None until posting is closed.
-    fn record(&self) -> Result<Option<PyRecord>> {
-        let session = locked(&self.0)?;
-        let config = session.config();
-        let record = |digest: &SurvivorDigest| {
-            PyRecord::make(
-                session.roster(),
-                digest.context,
-                digest.leaves_root,
-                digest.posted,
-                config.width(),
-                config.group_configs().iter().map(|group| group.floor).collect(),
-            )
-        };
-        session.survivor_digest().map(record).transpose()
+    fn record(&self, py: Python<'_>) -> Result<Option<PyRecord>> {
+        py.detach(|| {
+            let session = locked(&self.0)?;
+            let config = session.config();
+            let record = |digest: &SurvivorDigest| {
+                PyRecord::make(
+                    session.roster(),
+                    digest.context,
+                    digest.leaves_root,
+                    digest.posted,
+                    config.width(),
+                    config.group_configs().iter().map(|group| group.floor).collect(),
+                )
+            };
+            session.survivor_digest().map(record).transpose()
+        })
     }
 }
 

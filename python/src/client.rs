@@ -1,6 +1,9 @@
 //! The client's session and its journal.
 
-use std::{path::PathBuf, sync::Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, TryLockError},
+};
 
 use blindsum_engine::{
     quantize::{ClippingReport, Update},
@@ -47,9 +50,19 @@ fn caller(error: PyErr) -> JournalError {
     JournalError::Caller { reason: error.to_string() }
 }
 
+/// The client, if no other call of it is running: its journal calls back into Python, where waiting could last for ever.
+fn free(session: &Mutex<Client>) -> Result<MutexGuard<'_, Client>> {
+    match session.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::misuse("Busy", "another call of this client is running".to_owned()))
+        }
+        _ => locked(session),
+    }
+}
+
 /// One client of a cohort. Every verb stores the client's state before it returns what is to be sent.
 #[pyclass(name = "ClientSession", module = "blindsum._native", frozen)]
-pub(crate) struct PyClient(Mutex<Client>);
+pub(crate) struct PyClient(Mutex<Client>, u8);
 
 /// Number of clipped coordinates, number of coordinates, largest magnitude before clipping.
 type Clipping = (usize, usize, f32);
@@ -87,19 +100,21 @@ impl PyClient {
             Ok((state, marker)) => Box::new(FileJournal::open(state, marker)?),
             Err(_) => Box::new(CallerJournal(journal)),
         };
-        py.detach(|| Ok(Self(Mutex::new(Client::open(key.0.clone(), roster.0.clone(), policy, journal)?))))
+        let client = py.detach(|| Client::open(key.0.clone(), roster.0.clone(), policy, journal))?;
+        let slot = client.slot();
+        Ok(Self(Mutex::new(client), slot))
     }
 
-    fn slot(&self) -> Result<u8> {
-        Ok(locked(&self.0)?.slot())
+    fn slot(&self) -> u8 {
+        self.1
     }
 
     fn enrol(&self, py: Python<'_>, epoch: u64) -> Result<Vec<u8>> {
-        py.detach(|| Ok(locked(&self.0)?.enrol(epoch, &mut os_rng())?))
+        py.detach(|| Ok(free(&self.0)?.enrol(epoch, &mut os_rng())?))
     }
 
     fn setup(&self, py: Python<'_>, request: &[u8]) -> Result<Vec<u8>> {
-        py.detach(|| Ok(locked(&self.0)?.setup(request, &mut os_rng())?))
+        py.detach(|| Ok(free(&self.0)?.setup(request, &mut os_rng())?))
     }
 
     #[allow(clippy::too_many_arguments, reason = "everything that masking depends on is an argument")]
@@ -120,7 +135,7 @@ impl PyClient {
         py.detach(|| {
             let (quantized, ClippingReport { clipped, elements, largest }) =
                 quantizer.quantize(&Update::new(values), weight, &mut os_rng())?;
-            let message = locked(&self.0)?.mask(
+            let message = free(&self.0)?.mask(
                 request,
                 &model,
                 &parameters.0,
@@ -134,7 +149,7 @@ impl PyClient {
     }
 
     fn sign_digest(&self, py: Python<'_>, request: &[u8]) -> Result<Vec<u8>> {
-        py.detach(|| Ok(locked(&self.0)?.sign_digest(request, &mut os_rng())?))
+        py.detach(|| Ok(free(&self.0)?.sign_digest(request, &mut os_rng())?))
     }
 
     /// `chain` is (digest, is final, posting closed) as the client's own provider reads them.
@@ -149,15 +164,15 @@ impl PyClient {
                 Ok::<_, Failure>(ChainView { digest: array("digest", &digest)?, is_final, posting_closed })
             })
             .transpose()?;
-        py.detach(|| Ok(locked(&self.0)?.unmask(request, view.as_ref(), &mut os_rng())?))
+        py.detach(|| Ok(free(&self.0)?.unmask(request, view.as_ref(), &mut os_rng())?))
     }
 
     /// The whole state, secret, as the journal holds it.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &locked(&self.0)?.state_bytes()))
+        Ok(PyBytes::new(py, &free(&self.0)?.state_bytes()))
     }
 
-    fn __repr__(&self) -> Result<String> {
-        Ok(format!("ClientSession(slot {})", locked(&self.0)?.slot()))
+    fn __repr__(&self) -> String {
+        format!("ClientSession(slot {})", self.1)
     }
 }

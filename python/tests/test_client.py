@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -139,3 +140,26 @@ def test_a_foreign_state_or_a_stranger_is_misuse(federation) -> None:
     with pytest.raises(bs.Misuse) as caught:
         bs.Client(bs.SecretKey.generate(), federation.roster, mode="strict", aggregator=federation.key.public, journal=bs.MemoryJournal())
     assert caught.value.reason == "NotInRoster"
+
+
+def test_a_call_from_its_own_journal_is_misuse_and_not_a_deadlock(federation) -> None:
+    caught: list[str] = []
+
+    def store(state: bytes) -> None:
+        federation.states[0] = state
+        try:
+            client.to_bytes()
+        except bs.Misuse as error:
+            caught.append(error.reason)
+
+    session = bs.Aggregator(bs.SetupParameters(federation.config, federation.roster, epoch=1, round=1), federation.roster, federation.key)
+    client = federation.client(0, journal=store)
+    assert client.setup(session.setup_request(0, federation.share_keys)) and client.slot == 0
+    assert caught and set(caught) == {"Busy"}
+
+
+def test_clients_and_the_aggregator_work_from_many_threads(federation) -> None:
+    session = federation.begin(1)
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda slot: session.absorb(federation.mask(session, slot)).slot, range(CLIENTS)))
+    assert done == list(range(CLIENTS)) and session.posted() == done

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import blindsum as bs
+from blindsum import _native
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 
@@ -107,6 +108,22 @@ def test_openings(case: dict) -> None:
         with pytest.raises(bs.OpeningError) as caught:
             run()
         assert caught.value.reason.lower() == case["error"]
+
+
+NAMES = {1: "float16", 2: "bfloat16", 3: "float32", 4: "float64", 5: "int64", 6: "int32", 7: "uint8"}
+
+
+@pytest.mark.parametrize("case", cases("model_digest"))
+def test_model_digest_vectors(case: dict) -> None:
+    parts = [
+        (a["name"], NAMES[a["dtype"]], a["dims"], np.frombuffer(bytes.fromhex(a["elements"]), np.uint8)) for a in case["arrays"]
+    ]
+    if "digest" in case:
+        assert _native.model_digest(parts).hex() == case["digest"]
+    else:
+        with pytest.raises(bs.ConfigError) as caught:
+            _native.model_digest(parts)
+        assert caught.value.reason == "Array" and case["error"] in str(caught.value)
 
 
 def by_hand(model: dict[str, np.ndarray]) -> bytes:
