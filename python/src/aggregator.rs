@@ -25,13 +25,12 @@ use crate::{
 
 /// A session behind a lock: calls from several threads take turns, and none waits with the GIL.
 pub(crate) fn locked<T>(session: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
-    session.lock().map_err(|_| {
-        Failure::new(
-            "BlindsumError",
-            "Poisoned",
-            "an earlier call panicked: the session is not to be used again",
-        )
-    })
+    session.lock().map_err(|_| poisoned())
+}
+
+/// A call panicked while it held a session.
+pub(crate) fn poisoned() -> Failure {
+    Failure::new("BlindsumError", "Poisoned", "an earlier call panicked: the session is not to be used again")
 }
 
 /// The newest share-encryption key of every client of a roster. It outlives the sessions of an epoch.

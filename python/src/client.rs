@@ -19,7 +19,7 @@ use pyo3::{prelude::*, types::PyBytes};
 use zeroize::Zeroizing;
 
 use crate::{
-    aggregator::locked,
+    aggregator::poisoned,
     bytes::{array, os_rng},
     cohort::{PyRoundParameters, address, mode},
     error::{Failure, Result},
@@ -53,10 +53,11 @@ fn caller(error: PyErr) -> JournalError {
 /// The client, if no other call of it is running: its journal calls back into Python, where waiting could last for ever.
 fn free(session: &Mutex<Client>) -> Result<MutexGuard<'_, Client>> {
     match session.try_lock() {
+        Ok(client) => Ok(client),
         Err(TryLockError::WouldBlock) => {
             Err(Failure::misuse("Busy", "another call of this client is running".to_owned()))
         }
-        _ => locked(session),
+        Err(TryLockError::Poisoned(_)) => Err(poisoned()),
     }
 }
 
