@@ -73,6 +73,11 @@ def bytes_text(n: float) -> str:
     return f"{n:.0f} B" if n < 1000 else f"{n / 1e3:.1f} kB" if n < 1e6 else f"{n / 1e6:.2f} MB"
 
 
+def seconds_text(v: float) -> str:
+    """Seconds, with milliseconds where they matter."""
+    return f"{v:.2f}" if v >= 0.1 else f"{v:.3f}"
+
+
 def _percent(v: float) -> str:
     return f"{100 * v:.0f}%"
 
@@ -128,7 +133,7 @@ def _rounds_table(rounds: list[dict[str, Any]]) -> str:
             f"{100 * r['accuracy']:.1f}%",
             f"{100 * r['fedavg_accuracy']:.1f}%",
             f"{r['max_error']:.1e}",
-            *(f"{r['seconds'][s]:.2f}" for s in STAGES),
+            *(seconds_text(r["seconds"][s]) for s in STAGES),
             bytes_text(sum(r["bytes_up"].values())),
             f"{r['certificate_bytes']} B",
             '<span class="yes">verified</span>' if r["verified"] else '<span class="no">no</span>',

@@ -158,7 +158,7 @@ def main() -> None:
             [
                 str(r["round"]), str(r["posted"]), str(CLIENTS - r["posted"]), str(r["posted"] - r["releasers"]),
                 f"{100 * r['accuracy']:.1f}%", f"{100 * r['fedavg_accuracy']:.1f}%",
-                *(f"{r['seconds'][s]:.2f}" for s in report.STAGES),
+                *(report.seconds_text(r["seconds"][s]) for s in report.STAGES),
                 report.bytes_text(sum(r["bytes_up"].values())), f"{r['certificate_bytes']} B", "yes",
             ]
             for r in rows
