@@ -4,10 +4,10 @@ The sessions are framework-free: bytes go in, bytes come out, and how they trave
 
 | who | with | does |
 |---|---|---|
-| client | `Client` | `enrol`, `setup`, `mask`, `sign_digest`, `unmask` |
+| client | `Client` | `enrol`, `setup`, `mask`, `sign_digest`, `unmask`, `attest_opened` |
 | aggregator | `Aggregator` | requests, `absorb`, `close_setup`, `close_posting`, `dropped`, `finish` |
 | aggregator | `ProvingKey` | `prove` |
-| anyone | `Verifier`, `check_opening` | `verify`, `mean` |
+| anyone | `Verifier`, `check_opening` | `verify`, `mean`, `check_attestation` |
 
 Every long call releases the GIL. Secrets show in no `repr` and cannot be pickled. Exceptions are in `blindsum.errors`.
 """
@@ -40,7 +40,7 @@ from ._native import (
     register,
     sign_commitment,
 )
-from ._verify import verify
+from ._verify import check_attestation, verify
 from .errors import (
     BadContribution,
     BlindsumError,
@@ -96,6 +96,7 @@ __all__ = [
     "VerifyError",
     "VerifyingKey",
     "__version__",
+    "check_attestation",
     "check_opening",
     "check_opening_of",
     "check_registration",

@@ -233,6 +233,21 @@ class Client:
         view = None if chain is None else (chain.digest, chain.is_final, chain.posting_closed)
         return self._session.unmask(request, view)
 
+    def attest_opened(
+        self,
+        certificate: _native.Certificate,
+        opening: _native.Opening,
+        *,
+        parameters: _native.RoundParameters,
+        bases: _native.Bases,
+    ) -> bytes:
+        """After the round: checks that the published sum opens the (verified) certificate's commitment and is in range, and says so,
+        signed. A certificate does not show that anybody knows the sum; payment waits for a threshold of these.
+
+        Raises `Refused` (`DoesNotOpen`, or a round that this client took no part in).
+        """
+        return self._session.attest_opened(certificate, opening, parameters, bases)
+
     def __repr__(self) -> str:
         return f"Client(slot {self.slot})"
 

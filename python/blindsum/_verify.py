@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from . import _native
+from .errors import VerifyError
 
 
 def verify(
@@ -27,3 +30,18 @@ def verify(
             raise TypeError("an opening is checked with the parameters of its round and the bases")
         _native.check_opening(bases, parameters, certificate, opening)
     return certificate
+
+
+def check_attestation(
+    message: bytes, roster: _native.Roster, certificate: _native.Certificate, opening: _native.Opening
+) -> int:
+    """Checks a client's attestation that `opening` opens the certificate's commitment, and returns the client's slot.
+
+    Raises `DecodeError`, `BadContribution` for a signature that is not the slot's, `VerifyError` (`OtherRound`, `OtherOpening`).
+    """
+    context, slot, opening_hash = _native.read_attestation(message, roster)
+    if context != certificate.round_context:
+        raise VerifyError(f"slot {slot} attests another round than the certificate's", "OtherRound")
+    if opening_hash != hashlib.sha256(opening.to_bytes()).digest():
+        raise VerifyError(f"slot {slot} attests another sum", "OtherOpening")
+    return slot

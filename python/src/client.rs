@@ -10,9 +10,10 @@ use blindsum_engine::{
     schnorr::PublicKey,
 };
 use blindsum_protocol::{
-    JournalError, ModelDigest, Policy,
+    Fault, JournalError, Limits, ModelDigest, Policy, ProtocolError,
     client::{ChainView, Client},
     journal::{FileJournal, Journal},
+    message::opened::Opened,
 };
 use numpy::PyReadonlyArray1;
 use pyo3::{prelude::*, types::PyBytes};
@@ -21,10 +22,11 @@ use zeroize::Zeroizing;
 use crate::{
     aggregator::poisoned,
     bytes::{array, os_rng},
+    certificate::PyCertificate,
     cohort::{PyRoundParameters, address, mode},
     error::{Failure, Result},
     keys::{PyRoster, PySecretKey},
-    vectors::{PyBases, PyEngine, quantizer},
+    vectors::{PyBases, PyEngine, PyOpening, quantizer},
 };
 
 /// A journal of the caller's own: an object with `store(bytes)` and `load()`.
@@ -168,6 +170,29 @@ impl PyClient {
         py.detach(|| Ok(free(&self.0)?.unmask(request, view.as_ref(), &mut os_rng())?))
     }
 
+    /// Checks the opening itself before it signs.
+    fn attest_opened(
+        &self,
+        py: Python<'_>,
+        certificate: &PyCertificate,
+        opening: &PyOpening,
+        parameters: &PyRoundParameters,
+        bases: &PyBases,
+    ) -> Result<Vec<u8>> {
+        let inputs = certificate.0.inputs();
+        py.detach(|| {
+            Ok(free(&self.0)?.attest_opened(
+                &inputs.round_context(),
+                &parameters.0,
+                &bases.0,
+                &inputs.participants(),
+                &inputs.commitment(),
+                &opening.0,
+                &mut os_rng(),
+            )?)
+        })
+    }
+
     /// The whole state, secret, as the journal holds it.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &free(&self.0)?.state_bytes()))
@@ -176,4 +201,21 @@ impl PyClient {
     fn __repr__(&self) -> String {
         format!("ClientSession(slot {})", self.1)
     }
+}
+
+/// Reads an attestation and checks its signature: the context, the slot, and the hash of the opening that it is about.
+#[pyfunction]
+pub(crate) fn read_attestation(
+    py: Python<'_>,
+    message: &[u8],
+    roster: &PyRoster,
+) -> Result<([u8; 32], u8, [u8; 32])> {
+    let Opened { context, slot, opening_hash, .. } = py.detach(|| {
+        let opened = Opened::decode(message, &Limits::new(roster.0.size(), 0))?;
+        let bad = |reason| Failure::from(ProtocolError::bad(opened.slot, reason));
+        let key = roster.0.key(opened.slot).ok_or_else(|| bad(Fault::UnknownSlot))?;
+        opened.verify(key).map_err(bad)?;
+        Ok::<_, Failure>(opened)
+    })?;
+    Ok((*context.as_bytes(), slot, opening_hash))
 }

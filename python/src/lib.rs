@@ -31,7 +31,7 @@ mod _native {
     #[pymodule_export]
     use crate::certificate::{PyCertificate, PyRecord, PyVerifier, PyVerifyingKey};
     #[pymodule_export]
-    use crate::client::PyClient;
+    use crate::client::{PyClient, read_attestation};
     #[pymodule_export]
     use crate::cohort::{
         PyCohortConfig, PyRoundParameters, PySetupParameters, check_registration, model_digest, register,

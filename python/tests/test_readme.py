@@ -1,16 +1,20 @@
-"""The README's example runs as it stands."""
+"""The examples of both READMEs run as they stand."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 
-def test_the_example_runs() -> None:
-    text = (Path(__file__).parents[1] / "README.md").read_text()
+@pytest.mark.parametrize("folder", [1, 2], ids=["package", "project"])
+def test_the_example_runs(folder: int) -> None:
+    text = (Path(__file__).parents[folder] / "README.md").read_text()
     (code,) = [block.split("```")[0] for block in text.split("```python\n")[1:]]
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
-    mean = names["mean"]
-    assert isinstance(mean, dict) and mean["w"].shape == (4, 3) and mean["b"].dtype == np.float32
+    mean, model = names["mean"], names["model"]
+    assert isinstance(mean, dict) and isinstance(model, dict)
+    assert {k: (a.shape, a.dtype) for k, a in mean.items()} == {k: (a.shape, a.dtype) for k, a in model.items()}
+    assert any(np.any(a) for a in mean.values())

@@ -116,3 +116,28 @@ def test_unsafe_thresholds_are_refused_with_the_rule(finished: Finished) -> None
     with pytest.raises(bs.Misuse):
         bs.CohortConfig(roster, mode="open", threshold=10, floor=11, corrupt=3)  # type: ignore[arg-type]
     assert "at least 8 honest members" in str(finished.federation.config)
+
+
+def test_clients_attest_what_opens_and_nothing_else(finished: Finished) -> None:
+    own, slot = finished.federation, finished.posted[0]
+    public = {"parameters": own.parameters, "bases": own.bases}
+    message = own.client(slot).attest_opened(finished.certificate, finished.opening, **public)
+    assert bs.check_attestation(message, own.roster, finished.certificate, finished.opening) == slot
+    total = finished.opening.sum
+    total[0] += 1
+    altered = bs.Opening(total, finished.opening.blinding)
+    with pytest.raises(bs.Refused) as caught:
+        own.client(slot).attest_opened(finished.certificate, altered, **public)
+    assert caught.value.reason == "DoesNotOpen"
+    with pytest.raises(bs.VerifyError) as other:
+        bs.check_attestation(message, own.roster, finished.certificate, altered)
+    assert other.value.reason == "OtherOpening"
+    elsewhere = finished.certificate.with_claims(round_context=bytes(32))
+    with pytest.raises(bs.VerifyError) as other:
+        bs.check_attestation(message, own.roster, elsewhere, finished.opening)
+    assert other.value.reason == "OtherRound"
+    forged = bytearray(message)
+    forged[-1] ^= 1
+    with pytest.raises(bs.BadContribution) as bad:
+        bs.check_attestation(bytes(forged), own.roster, finished.certificate, finished.opening)
+    assert bad.value.slot == slot
