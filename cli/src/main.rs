@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod doctor;
+mod failure;
+mod key;
+mod verify;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +24,11 @@ struct Arguments {
 enum Command {
     /// Look at this machine: adapters, processor, what is missing; run every kernel against its twin.
     Doctor(doctor::Arguments),
+    /// Make a development key, or check a verifying key.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Verify a certificate against your own record of its cohort.
+    Verify(verify::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -29,7 +37,16 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu_hal=off,wgpu_core=off"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
-    match Arguments::parse().command {
-        Command::Doctor(arguments) => doctor::run(&arguments),
+    let done = match Arguments::parse().command {
+        Command::Doctor(arguments) => return doctor::run(&arguments),
+        Command::Key(command) => key::run(&command),
+        Command::Verify(arguments) => verify::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "blindsum: {failure}");
+            ExitCode::FAILURE
+        }
     }
 }
