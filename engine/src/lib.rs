@@ -13,6 +13,7 @@ pub mod curve;
 pub mod domain;
 pub mod engine;
 pub mod error;
+mod fixed_base;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod hash;

@@ -8,19 +8,15 @@
 //! [`crate::cpu::commit`] for what its memory access shows), and multiplies `H` by reading whole
 //! tables. [`commit_vartime`] is for published sums.
 
-use std::sync::OnceLock;
-
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, BigInt, PrimeField, Zero};
 use rayon::prelude::*;
-use subtle::{ConditionallySelectable, ConstantTimeEq};
-use zeroize::Zeroizing;
 
 use crate::{
     bases::Bases,
     cpu::commit::sum_signed,
-    curve::{self, Fq, Fr, Point, Projective},
+    curve::{self, Fq, Point},
     error::{DecodeError, EngineError, Misuse},
+    fixed_base,
     quantize::Quantized,
     secret::Blinding,
 };
@@ -80,7 +76,7 @@ pub fn commit_words(
     blinding: &Blinding,
 ) -> Result<Commitment, EngineError> {
     let sum = sum_signed(bases.as_slice(), words, bits.into())?;
-    Ok(Commitment::try_from((mul_blinding_base(blinding) + sum).into_affine())?)
+    Ok(Commitment::try_from((fixed_base::mul_blinding_base(blinding.expose()) + sum).into_affine())?)
 }
 
 /// Commits to several vectors against one basis: `vectors_i` with `blindings_i`.
@@ -117,54 +113,4 @@ pub fn commit_vartime(bases: &Bases, sum: &[i64], blinding: &Fq) -> Result<Point
     let bits = (65 - largest.leading_zeros()).max(2);
     let sum = sum_signed(bases.as_slice(), sum, bits)?;
     Ok((curve::blinding_base() * blinding + sum).into_affine())
-}
-
-const WINDOW: u32 = 4;
-const ENTRIES: usize = 1 << WINDOW;
-const WINDOWS: usize = 256 / WINDOW as usize;
-
-/// `r H`, reading every entry of a table of `v 2^(4k) H + G` for each window `k`.
-///
-/// The multiple of `G` keeps every entry and, but for a negligible chance, every partial sum away
-/// from infinity and from each other, where ark-ec's addition would branch.
-fn mul_blinding_base(blinding: &Blinding) -> Projective {
-    static TABLES: OnceLock<Vec<[Point; ENTRIES]>> = OnceLock::new();
-    let tables = TABLES.get_or_init(|| {
-        let mut base = Projective::from(curve::blinding_base());
-        (0..WINDOWS)
-            .map(|_| {
-                let mut entry = Projective::from(curve::generator());
-                let entries: [Projective; ENTRIES] = std::array::from_fn(|_| {
-                    let current = entry;
-                    entry += base;
-                    current
-                });
-                for _ in 0..WINDOW {
-                    base.double_in_place();
-                }
-                let affine = Projective::normalize_batch(&entries);
-                std::array::from_fn(|v| affine[v])
-            })
-            .collect()
-    });
-    let scalar = Zeroizing::new(blinding.expose().into_bigint().0);
-    let sum = tables.iter().enumerate().fold(Projective::zero(), |sum, (window, table)| {
-        let bit = window * WINDOW as usize;
-        let digit = scalar[bit / 64] >> (bit % 64) & (ENTRIES as u64 - 1);
-        sum + select(table, digit)
-    });
-    sum - curve::generator() * Fq::from(WINDOWS as u64)
-}
-
-/// `table[digit]`, reading every entry.
-fn select(table: &[Point; ENTRIES], digit: u64) -> Point {
-    let (mut x, mut y) = ([0; 4], [0; 4]);
-    for (v, entry) in (0u64..).zip(table) {
-        let hit = v.ct_eq(&digit);
-        for i in 0..4 {
-            x[i].conditional_assign(&entry.x.0.0[i], hit);
-            y[i].conditional_assign(&entry.y.0.0[i], hit);
-        }
-    }
-    Point::new_unchecked(Fr::new_unchecked(BigInt(x)), Fr::new_unchecked(BigInt(y)))
 }

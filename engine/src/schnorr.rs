@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use ark_ec::CurveGroup;
 use ark_ff::{PrimeField, Zero};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::CryptoRng;
@@ -22,6 +23,7 @@ use crate::{
     },
     domain::Label,
     error::DecodeError,
+    fixed_base::mul_generator,
     hash::{derive, hash},
     poseidon,
     roster::{RoundContext, slot_tag},
@@ -85,7 +87,7 @@ impl SecretKey {
     }
 
     fn from_scalar(scalar: Fq) -> Option<Self> {
-        let public = PublicKey(curve::mul_vartime(generator(), &scalar));
+        let public = PublicKey(mul_generator(&scalar).into_affine());
         (!scalar.is_zero()).then_some(Self { scalar, public })
     }
 
@@ -232,7 +234,7 @@ fn message_challenge(kind: Kind, r: &Point, key: &PublicKey, body: &[u8]) -> Fq 
 #[must_use]
 pub fn sign(key: &SecretKey, kind: Kind, body: &[u8], rng: &mut dyn CryptoRng) -> Signature {
     let mut k = key.nonce(kind as u8, &[body], rng);
-    let r = curve::mul_vartime(generator(), &k);
+    let r = mul_generator(&k).into_affine();
     let s = k + message_challenge(kind, &r, &key.public, body) * key.scalar;
     k.zeroize();
     Signature { r, s }
@@ -318,7 +320,7 @@ pub fn sign_commitment(
     let tag = fr_to_bytes(&slot_tag(slot, context));
     for _ in 0..64 {
         let mut k = key.nonce(COMMITMENT, &[&tag, &public, &point_to_bytes(&commitment)], rng);
-        let r = curve::mul_vartime(generator(), &k);
+        let r = mul_generator(&k).into_affine();
         let leaf = leaf(slot, context, &r, &key.public, &commitment);
         let e = challenge(&leaf);
         let s = k + Fq::from(e) * key.scalar;
