@@ -10,7 +10,7 @@ type Member = (String, u32, u32);
 
 /// The struct `name` of kernel `kernel`, as naga lays it out: members and size.
 fn reflected(kernel: &str, name: &str) -> (Vec<Member>, u32) {
-    let text = blindsum_shaders::kernel(kernel).expect("a kernel");
+    let text = blindsum_shaders::kernel(kernel, None).expect("a kernel");
     let module = naga::front::wgsl::parse_str(&text).expect("valid WGSL");
     let (_, found) = module
         .types
@@ -64,7 +64,7 @@ fn structs_agree_with_the_shaders() {
 #[test]
 fn kernels_have_one_shape() {
     for source in blindsum_shaders::KERNELS {
-        let text = blindsum_shaders::kernel(source.name).expect("a kernel");
+        let text = blindsum_shaders::kernel(source.name, None).expect("a kernel");
         let module = naga::front::wgsl::parse_str(&text).expect("valid WGSL");
         assert_eq!(module.entry_points[0].workgroup_size, [64, 1, 1], "{}", source.name);
         let mut bindings: Vec<(u32, u32)> = module

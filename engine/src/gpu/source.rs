@@ -90,7 +90,7 @@ impl Kernels {
 }
 
 fn compile(device: &Device, name: &'static str, params_bytes: usize) -> Result<Kernel, EngineError> {
-    let text = blindsum_shaders::kernel(name)
+    let text = blindsum_shaders::kernel(name, None)
         .map_err(|error| DeviceError::Validation { operation: name, message: error.to_string() })?;
     let params_bytes = NonZeroU64::new(params_bytes as u64).ok_or(DeviceError::Validation {
         operation: name,
