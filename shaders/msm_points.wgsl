@@ -7,11 +7,12 @@
 // import: field
 
 struct MsmPointsParams {
-    n_coordinates: u32,
+    // Coordinates begin .. end are this dispatch's.
+    begin: u32,
+    end: u32,
     // Workgroups along x.
     groups_per_row: u32,
-    reserved0: u32,
-    reserved1: u32,
+    reserved: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: MsmPointsParams;
@@ -19,8 +20,8 @@ struct MsmPointsParams {
 
 @compute @workgroup_size(64)
 fn msm_points(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * params.groups_per_row + group.x) * 64u + lane;
-    if i >= params.n_coordinates {
+    let i = params.begin + (group.y * params.groups_per_row + group.x) * 64u + lane;
+    if i >= params.end {
         return;
     }
     coordinates[i] = field_store(field_from_host(field_load(coordinates[i])));

@@ -6,11 +6,12 @@
 // import: field
 
 struct MsmScalarsParams {
-    n_scalars: u32,
+    // Scalars begin .. end are this dispatch's.
+    begin: u32,
+    end: u32,
     // Workgroups along x.
     groups_per_row: u32,
-    reserved0: u32,
-    reserved1: u32,
+    reserved: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: MsmScalarsParams;
@@ -18,8 +19,8 @@ struct MsmScalarsParams {
 
 @compute @workgroup_size(64)
 fn msm_scalars(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * params.groups_per_row + group.x) * 64u + lane;
-    if i >= params.n_scalars {
+    let i = params.begin + (group.y * params.groups_per_row + group.x) * 64u + lane;
+    if i >= params.end {
         return;
     }
     scalars[i] = field_store(field_integer_from_host(field_load(scalars[i])));

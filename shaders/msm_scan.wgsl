@@ -6,10 +6,11 @@
 
 struct MsmScanParams {
     n_values: u32,
+    // First tile of this dispatch.
+    first_tile: u32,
     // Workgroups along x.
     groups_per_row: u32,
-    reserved0: u32,
-    reserved1: u32,
+    reserved: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: MsmScanParams;
@@ -26,7 +27,7 @@ fn value(at: u32) -> u32 {
 
 @compute @workgroup_size(256)
 fn msm_scan(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let tile = group.y * params.groups_per_row + group.x;
+    let tile = params.first_tile + group.y * params.groups_per_row + group.x;
     let at = tile * 1024u + lane * 4u;
     let v0 = value(at);
     let v1 = value(at + 1u);

@@ -6,10 +6,11 @@
 
 struct MsmScanAddParams {
     n_values: u32,
+    // First tile of this dispatch.
+    first_tile: u32,
     // Workgroups along x.
     groups_per_row: u32,
-    reserved0: u32,
-    reserved1: u32,
+    reserved: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: MsmScanAddParams;
@@ -18,7 +19,7 @@ struct MsmScanAddParams {
 
 @compute @workgroup_size(256)
 fn msm_scan_add(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let tile = group.y * params.groups_per_row + group.x;
+    let tile = params.first_tile + group.y * params.groups_per_row + group.x;
     if tile * 1024u >= params.n_values {
         return;
     }

@@ -12,8 +12,8 @@
 
 @compute @workgroup_size(64)
 fn msm_scatter(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * params.groups_per_row + group.x) * 64u + lane;
-    if i >= params.n_points {
+    let i = params.begin + (group.y * params.groups_per_row + group.x) * 64u + lane;
+    if i >= params.end {
         return;
     }
     let point = params.first_point + i;

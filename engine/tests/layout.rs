@@ -3,14 +3,22 @@
 
 use std::mem::offset_of;
 
-use blindsum_engine::gpu::layout::{Key, MaskExpandParams, SumRowsParams};
+use blindsum_engine::gpu::layout::{
+    Key, MaskExpandParams, MsmAccumulateParams, MsmDigitParams, MsmMergeParams, MsmPointsParams,
+    MsmReduceParams, MsmScalarsParams, MsmScanAddParams, MsmScanParams, ProbeFieldParams, ProbePointParams,
+    SumRowsParams,
+};
+use blindsum_shaders::{Arithmetic, Field, Limbs};
 
 /// Name, offset and size of a member.
 type Member = (String, u32, u32);
 
+/// The arithmetic of kernels that need one; structs do not depend on which.
+const FQ: Option<Arithmetic> = Some(Arithmetic { field: Field::Fq, limbs: Limbs::U64x8 });
+
 /// The struct `name` of kernel `kernel`, as naga lays it out: members and size.
-fn reflected(kernel: &str, name: &str) -> (Vec<Member>, u32) {
-    let text = blindsum_shaders::kernel(kernel, None).expect("a kernel");
+fn reflected(kernel: &str, arithmetic: Option<Arithmetic>, name: &str) -> (Vec<Member>, u32) {
+    let text = blindsum_shaders::kernel(kernel, arithmetic).expect("a kernel");
     let module = naga::front::wgsl::parse_str(&text).expect("valid WGSL");
     let (_, found) = module
         .types
@@ -29,13 +37,13 @@ fn reflected(kernel: &str, name: &str) -> (Vec<Member>, u32) {
 }
 
 macro_rules! check {
-    ($kernel:literal, $name:ident { $($field:ident: $type:ty),* $(,)? }) => {{
+    ($kernel:literal, $arithmetic:expr, $name:ident { $($field:ident: $type:ty),* $(,)? }) => {{
         // The literal fails to compile when a field is missing here or has another type.
         let value: $name = bytemuck::Zeroable::zeroed();
         let $name { $($field),* } = value;
         $(let _: $type = $field;)*
         let fields = [$((stringify!($field).to_owned(), offset_of!($name, $field) as u32, size_of::<$type>() as u32)),*];
-        let (members, size) = reflected($kernel, stringify!($name));
+        let (members, size) = reflected($kernel, $arithmetic, stringify!($name));
         assert_eq!(members, fields, "{}", stringify!($name));
         assert_eq!(size as usize, size_of::<$name>(), "{}", stringify!($name));
     }};
@@ -45,6 +53,7 @@ macro_rules! check {
 fn structs_agree_with_the_shaders() {
     check!(
         "mask_expand",
+        None,
         MaskExpandParams {
             counter_low: u32,
             counter_high: u32,
@@ -56,8 +65,100 @@ fn structs_agree_with_the_shaders() {
             sign: u32,
         }
     );
-    check!("mask_expand", Key { low: [u32; 4], high: [u32; 4] });
-    check!("sum_rows", SumRowsParams { n_rows: u32, n_quads: u32, groups_per_row: u32, reserved: u32 });
+    check!("mask_expand", None, Key { low: [u32; 4], high: [u32; 4] });
+    check!("sum_rows", None, SumRowsParams { n_rows: u32, n_quads: u32, groups_per_row: u32, reserved: u32 });
+    check!("msm_points", FQ, MsmPointsParams { begin: u32, end: u32, groups_per_row: u32, reserved: u32 });
+    check!("msm_scalars", FQ, MsmScalarsParams { begin: u32, end: u32, groups_per_row: u32, reserved: u32 });
+    check!(
+        "msm_histogram",
+        None,
+        MsmDigitParams {
+            n_points: u32,
+            first_point: u32,
+            begin: u32,
+            end: u32,
+            groups_per_row: u32,
+            words_per_scalar: u32,
+            window_bits: u32,
+            first_window: u32,
+            end_window: u32,
+            zero_key: u32,
+            reserved0: u32,
+            reserved1: u32
+        }
+    );
+    check!(
+        "msm_scatter",
+        None,
+        MsmDigitParams {
+            n_points: u32,
+            first_point: u32,
+            begin: u32,
+            end: u32,
+            groups_per_row: u32,
+            words_per_scalar: u32,
+            window_bits: u32,
+            first_window: u32,
+            end_window: u32,
+            zero_key: u32,
+            reserved0: u32,
+            reserved1: u32
+        }
+    );
+    check!(
+        "msm_scan",
+        None,
+        MsmScanParams { n_values: u32, first_tile: u32, groups_per_row: u32, reserved: u32 }
+    );
+    check!(
+        "msm_scan_add",
+        None,
+        MsmScanAddParams { n_values: u32, first_tile: u32, groups_per_row: u32, reserved: u32 }
+    );
+    check!(
+        "msm_accumulate",
+        FQ,
+        MsmAccumulateParams {
+            first_slice: u32,
+            n_slices: u32,
+            groups_per_row: u32,
+            entries_per_slice: u32,
+            n_keys: u32,
+            reserved0: u32,
+            reserved1: u32,
+            reserved2: u32
+        }
+    );
+    check!(
+        "msm_merge",
+        FQ,
+        MsmMergeParams {
+            first_slice: u32,
+            n_slices: u32,
+            groups_per_row: u32,
+            sums_per_slice: u32,
+            n_sums: u32,
+            reserved0: u32,
+            reserved1: u32,
+            reserved2: u32
+        }
+    );
+    check!(
+        "msm_reduce",
+        FQ,
+        MsmReduceParams {
+            first_group: u32,
+            n_groups: u32,
+            groups_per_row: u32,
+            items_per_group: u32,
+            log_weight: u32,
+            is_first: u32,
+            reserved0: u32,
+            reserved1: u32
+        }
+    );
+    check!("probe_field", FQ, ProbeFieldParams { n: u32, groups_per_row: u32, operation: u32, rounds: u32 });
+    check!("probe_point", FQ, ProbePointParams { n: u32, groups_per_row: u32, rounds: u32, reserved: u32 });
 }
 
 /// Every kernel has the workgroup size that the host counts with, and the three bindings that its pipeline has.

@@ -5,9 +5,12 @@
 // Secret: scalars. No branch depends on them; where a digit's entry goes does.
 
 struct MsmDigitParams {
-    // Points of this chunk, the first of them in its buffer, and the scalars of a vector before it in theirs.
+    // Points of the chunk: the scalars of a vector lie together. Its first point within the buffer of points.
     n_points: u32,
     first_point: u32,
+    // Points begin .. end of the chunk are this dispatch's.
+    begin: u32,
+    end: u32,
     // Workgroups along x: points are x and y of the grid, vectors are z.
     groups_per_row: u32,
     // 1, signed, or 8, unsigned.
@@ -18,6 +21,8 @@ struct MsmDigitParams {
     end_window: u32,
     // The key of every zero digit, or 0xffffffff: then they have no entry.
     zero_key: u32,
+    reserved0: u32,
+    reserved1: u32,
 }
 
 struct Digit {

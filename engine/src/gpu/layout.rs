@@ -47,3 +47,183 @@ pub struct SumRowsParams {
     /// Zero.
     pub reserved: u32,
 }
+
+/// `MsmPointsParams` of `shaders/msm_points.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmPointsParams {
+    /// First coordinate of the dispatch.
+    pub begin: u32,
+    /// One past its last.
+    pub end: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// `MsmScalarsParams` of `shaders/msm_scalars.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmScalarsParams {
+    /// First scalar of the dispatch.
+    pub begin: u32,
+    /// One past its last.
+    pub end: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// `MsmDigitParams` of `shaders/lib/digits.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmDigitParams {
+    /// Points of the chunk.
+    pub n_points: u32,
+    /// The chunk's first point within its segment.
+    pub first_point: u32,
+    /// First point of the dispatch within the chunk.
+    pub begin: u32,
+    /// One past its last.
+    pub end: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// 1, signed, or 8, unsigned.
+    pub words_per_scalar: u32,
+    /// Bits of a window.
+    pub window_bits: u32,
+    /// First window of the group.
+    pub first_window: u32,
+    /// One past its last.
+    pub end_window: u32,
+    /// Key of zero digits, or `0xffff_ffff`.
+    pub zero_key: u32,
+    /// Zero.
+    pub reserved0: u32,
+    /// Zero.
+    pub reserved1: u32,
+}
+
+/// `MsmScanParams` of `shaders/msm_scan.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmScanParams {
+    /// Values in all.
+    pub n_values: u32,
+    /// First tile of the dispatch.
+    pub first_tile: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// `MsmScanAddParams` of `shaders/msm_scan_add.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmScanAddParams {
+    /// Values in all.
+    pub n_values: u32,
+    /// First tile of the dispatch.
+    pub first_tile: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// `MsmAccumulateParams` of `shaders/msm_accumulate.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmAccumulateParams {
+    /// First slice of the dispatch.
+    pub first_slice: u32,
+    /// Slices of the dispatch.
+    pub n_slices: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Entries that one invocation adds up.
+    pub entries_per_slice: u32,
+    /// Keys in all.
+    pub n_keys: u32,
+    /// Zero.
+    pub reserved0: u32,
+    /// Zero.
+    pub reserved1: u32,
+    /// Zero.
+    pub reserved2: u32,
+}
+
+/// `MsmMergeParams` of `shaders/msm_merge.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmMergeParams {
+    /// First slice of the dispatch.
+    pub first_slice: u32,
+    /// Slices of the dispatch.
+    pub n_slices: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Sums that one invocation adds up.
+    pub sums_per_slice: u32,
+    /// Sums in all.
+    pub n_sums: u32,
+    /// Zero.
+    pub reserved0: u32,
+    /// Zero.
+    pub reserved1: u32,
+    /// Zero.
+    pub reserved2: u32,
+}
+
+/// `MsmReduceParams` of `shaders/msm_reduce.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MsmReduceParams {
+    /// First group of the dispatch.
+    pub first_group: u32,
+    /// Groups of the dispatch.
+    pub n_groups: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Items of a group.
+    pub items_per_group: u32,
+    /// Buckets that an item stands for, as a logarithm.
+    pub log_weight: u32,
+    /// 1 on the pass over the buckets.
+    pub is_first: u32,
+    /// Zero.
+    pub reserved0: u32,
+    /// Zero.
+    pub reserved1: u32,
+}
+
+/// `ProbeFieldParams` of `shaders/probes/probe_field.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct ProbeFieldParams {
+    /// Elements.
+    pub n: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// 0 multiply, 1 add, 2 subtract, 3 negate, 4 from the host's form, 5 the integer of the host's form.
+    pub operation: u32,
+    /// Times that the operation is applied.
+    pub rounds: u32,
+}
+
+/// `ProbePointParams` of `shaders/probes/probe_point.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct ProbePointParams {
+    /// Points.
+    pub n: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Points that one invocation adds up.
+    pub rounds: u32,
+    /// Zero.
+    pub reserved: u32,
+}

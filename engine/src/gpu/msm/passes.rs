@@ -1,0 +1,450 @@
+//! Recording and submitting the passes of one call.
+
+use std::time::Instant;
+
+use blindsum_shaders::Arithmetic;
+use wgpu::BufferUsages;
+
+use super::kernels::{MsmKernels, dispatches, dispatches_of};
+use super::pace::CALIBRATION_ADDITIONS;
+use super::plan::{ENTRY_BYTES, Group, Plan, SUM_BYTES, SUMS_PER_SLICE, TILE};
+use super::resident::{DevicePoints, Segment};
+use crate::error::EngineError;
+use crate::gpu::Gpu;
+use crate::gpu::batch::Batch;
+use crate::gpu::buffers::{Download, Growing, Ring};
+use crate::gpu::layout::{
+    MsmAccumulateParams, MsmDigitParams, MsmMergeParams, MsmReduceParams, MsmScalarsParams, MsmScanAddParams,
+    MsmScanParams,
+};
+
+const OPERATION: &str = "msm";
+const NO_KEY: u32 = u32::MAX;
+
+/// What is kept between calls.
+pub(in crate::gpu) struct Buffers {
+    ring: Ring,
+    params: Growing,
+    /// Scalars of every chunk of the group in hand.
+    scalars: Vec<Growing>,
+    counts: Growing,
+    /// Totals of the tiles of a scan, of the tiles of those, and so on.
+    totals: Vec<Growing>,
+    entries: Growing,
+    buckets: Growing,
+    heads: [Sums; 2],
+    items: [Sums; 2],
+    download: Download,
+}
+
+/// Two buffers that go together: keys and sums of heads, or sums and totals of items.
+struct Sums(Growing, Growing);
+
+const STORAGE: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_DST).union(BufferUsages::COPY_SRC);
+
+impl Buffers {
+    pub(super) fn new(gpu: &Gpu) -> Result<Self, EngineError> {
+        let storage = |label| Growing::new(label, STORAGE);
+        Ok(Self {
+            ring: Ring::new(&gpu.device, "msm staging", gpu.limits.chunk_bytes)?,
+            params: Growing::new("msm params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
+            scalars: Vec::new(),
+            counts: storage("msm counts"),
+            totals: Vec::new(),
+            entries: storage("msm entries"),
+            buckets: storage("msm buckets"),
+            heads: [
+                Sums(storage("msm head keys 0"), storage("msm head sums 0")),
+                Sums(storage("msm head keys 1"), storage("msm head sums 1")),
+            ],
+            items: [
+                Sums(storage("msm item sums 0"), storage("msm item totals 0")),
+                Sums(storage("msm item sums 1"), storage("msm item totals 1")),
+            ],
+            download: Download::new("msm result staging"),
+        })
+    }
+
+    /// Hands the downloaded words to `read`.
+    pub(super) fn read(&mut self, gpu: &Gpu, read: impl FnOnce(&[u32])) -> Result<(), EngineError> {
+        self.download.finish(&gpu.device, OPERATION, read)
+    }
+
+    /// Wipes everything that was made of scalars, and waits until that is done.
+    pub(super) fn wipe(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
+        self.ring.wipe(&gpu.device, OPERATION)?;
+        let mut encoder = gpu.device.encoder(OPERATION);
+        let Self { ring: _, params: _, scalars, counts, totals: _, entries, buckets, heads, items, download } = self;
+        for buffer in scalars.iter().chain([counts, entries, buckets]) {
+            buffer.wipe(&mut encoder);
+        }
+        for Sums(first, second) in heads.iter().chain(items) {
+            first.wipe(&mut encoder);
+            second.wipe(&mut encoder);
+        }
+        download.wipe(&mut encoder);
+        let submission = gpu.device.queue.submit([encoder.finish()]);
+        Ok(gpu.device.wait(OPERATION, &submission)?)
+    }
+}
+
+/// Where the items of a group's rows lie in the downloaded words: all sums, then all totals.
+pub(super) struct Piece {
+    pub(super) group: Group,
+    /// First word.
+    pub(super) at: usize,
+    /// Items of a row.
+    pub(super) items: u64,
+    pub(super) log_weight: u32,
+}
+
+impl Piece {
+    pub(super) fn n_rows(&self) -> usize {
+        self.group.n_rows() as usize
+    }
+
+    /// Bytes of the sums, and of the totals.
+    fn bytes(&self) -> u64 {
+        self.items * self.group.n_rows() * SUM_BYTES
+    }
+}
+
+/// One call.
+pub(super) struct Passes<'a> {
+    pub(super) gpu: &'a Gpu,
+    pub(super) kernels: &'a MsmKernels,
+    pub(super) plan: &'a Plan,
+    pub(super) points: &'a DevicePoints,
+    pub(super) arithmetic: Arithmetic,
+}
+
+impl Passes<'_> {
+    /// Does everything up to the download. `fill(vector, first, out)` writes scalars from point `first` on.
+    pub(super) fn run(
+        &self,
+        buffers: &mut Buffers,
+        n_points: usize,
+        fill: impl Fn(usize, usize, &mut [u8]),
+    ) -> Result<Vec<Piece>, EngineError> {
+        let chunks = self.plan.chunks(n_points);
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        for group in &self.plan.groups {
+            let (reductions, items) = self.plan.reductions(group.n_rows());
+            let last = reductions.last().expect("one pass at least");
+            let log_weight = last.log_weight + last.items_per_group.ilog2();
+            let piece = Piece { group: group.clone(), at: (at / 4) as usize, items, log_weight };
+            at += 2 * piece.bytes();
+            pieces.push(piece);
+        }
+        let staging = buffers.download.at_least(&self.gpu.device, at)?;
+        while buffers.scalars.len() < chunks.len() {
+            buffers.scalars.push(Growing::new("msm scalars", STORAGE));
+        }
+
+        let mut uploaded = 0..0;
+        for piece in &pieces {
+            let group = &piece.group;
+            let buckets = buffers.buckets.at_least(&self.gpu.device, self.plan.n_keys(group) * SUM_BYTES)?;
+            let mut batch = Batch::new(OPERATION);
+            batch.clear(&buckets, 0, self.plan.n_keys(group) * SUM_BYTES);
+            batch.submit(&self.gpu.device, &mut buffers.params)?;
+            for (index, (segment, points)) in chunks.iter().enumerate() {
+                let first = segment * self.plan.segment_points + points.start;
+                let scalars = if uploaded == group.vectors {
+                    buffers.scalars[index].at_least(&self.gpu.device, 4)?
+                } else {
+                    self.upload(buffers, index, group, first, points.len(), &fill)?
+                };
+                let chunk = Chunk {
+                    group,
+                    segment: &self.points.segments[*segment],
+                    first_point: points.start as u32,
+                    n_points: points.len() as u32,
+                    scalars,
+                    buckets: buckets.clone(),
+                };
+                self.add(buffers, &chunk)?;
+            }
+            uploaded = group.vectors.clone();
+            self.reduce(buffers, piece, &buckets, &staging)?;
+        }
+        let mut batch = Batch::new(OPERATION);
+        // An empty batch: its submission is the one after which everything is there.
+        batch.clear(&buffers.counts.at_least(&self.gpu.device, 4)?, 0, 4);
+        let submission = batch.submit(&self.gpu.device, &mut buffers.params)?;
+        buffers.download.submitted(at, submission);
+        Ok(pieces)
+    }
+
+    /// Stage 0: the scalars of a chunk.
+    fn upload(
+        &self,
+        buffers: &mut Buffers,
+        index: usize,
+        group: &Group,
+        first: usize,
+        n_points: usize,
+        fill: &impl Fn(usize, usize, &mut [u8]),
+    ) -> Result<wgpu::Buffer, EngineError> {
+        let device = &self.gpu.device;
+        let scalar_bytes = 4 * self.plan.scalars.words();
+        let vector_bytes = n_points as u64 * scalar_bytes;
+        let target = buffers.scalars[index].at_least(device, vector_bytes * group.vectors.len() as u64)?;
+        for (i, vector) in group.vectors.clone().enumerate() {
+            let offset = i as u64 * vector_bytes;
+            buffers.ring.send(device, OPERATION, &target, offset, vector_bytes, |range, out| {
+                fill(vector, first + range.start / scalar_bytes as usize, out);
+            })?;
+        }
+        if let Some(kernel) = &self.kernels.scalars {
+            let mut batch = Batch::new(OPERATION);
+            for (range, grid) in dispatches(self.gpu, n_points as u64, self.digits()) {
+                let params =
+                    MsmScalarsParams { begin: range.start, end: range.end, groups_per_row: grid[0], reserved: 0 };
+                batch.push(kernel, &params, &[&target], grid);
+            }
+            batch.submit(device, &mut buffers.params)?;
+        }
+        Ok(target)
+    }
+
+    /// Stages 1 to 5: adds the entries of a chunk into the buckets.
+    fn add(&self, buffers: &mut Buffers, chunk: &Chunk<'_>) -> Result<(), EngineError> {
+        let device = &self.gpu.device;
+        let n_keys = self.plan.n_keys(chunk.group);
+        let n_entries = u64::from(chunk.n_points) * chunk.group.n_rows();
+        let counts = buffers.counts.at_least(device, n_keys * 4)?;
+        let entries = buffers.entries.at_least(device, n_entries * ENTRY_BYTES)?;
+
+        let mut batch = Batch::new(OPERATION);
+        batch.clear(&counts, 0, n_keys * 4);
+        self.digits_pass(&mut batch, chunk, &self.kernels.histogram, &[&counts]);
+        self.scan(buffers, &mut batch, &counts, n_keys, 0)?;
+        self.digits_pass(&mut batch, chunk, &self.kernels.scatter, &[&counts, &entries]);
+        batch.submit(device, &mut buffers.params)?;
+
+        let n_slices = n_entries.div_ceil(self.plan.entries_per_slice);
+        let heads = |heads: &mut Sums, n: u64| -> Result<_, EngineError> {
+            Ok((heads.0.at_least(device, n * 4)?, heads.1.at_least(device, n * SUM_BYTES)?))
+        };
+        let mut from = heads(&mut buffers.heads[0], n_slices)?;
+        let mut done = 0;
+        if n_entries > CALIBRATION_ADDITIONS && !self.gpu.pace.is_known(self.arithmetic) {
+            done = self.calibrate(buffers, chunk, &counts, &entries, &from, n_slices)?;
+        }
+        let mut batch = Batch::new(OPERATION);
+        self.accumulate(&mut batch, chunk, &counts, &entries, &from, done..n_slices);
+
+        let (mut n_sums, mut turn) = (n_slices, 1);
+        // The first slice has no head: with one slice nothing is left over.
+        while n_sums > 1 {
+            let n_slices = n_sums.div_ceil(SUMS_PER_SLICE);
+            let into = heads(&mut buffers.heads[turn], n_slices)?;
+            for (range, grid) in dispatches(self.gpu, n_slices, self.additions() / SUMS_PER_SLICE) {
+                let params = MsmMergeParams {
+                    first_slice: range.start,
+                    n_slices: range.len() as u32,
+                    groups_per_row: grid[0],
+                    sums_per_slice: SUMS_PER_SLICE as u32,
+                    n_sums: n_sums as u32,
+                    reserved0: 0,
+                    reserved1: 0,
+                    reserved2: 0,
+                };
+                batch.push(&self.kernels.merge, &params, &[&from.0, &from.1, &chunk.buckets, &into.0, &into.1], grid);
+            }
+            (n_sums, turn, from) = (n_slices, 1 - turn, into);
+        }
+        batch.submit(device, &mut buffers.params)?;
+        Ok(())
+    }
+
+    /// Stages 1 and 3.
+    fn digits_pass(
+        &self,
+        batch: &mut Batch,
+        chunk: &Chunk<'_>,
+        kernel: &std::sync::Arc<crate::gpu::source::Kernel>,
+        outputs: &[&wgpu::Buffer],
+    ) {
+        let n_vectors = chunk.group.vectors.len() as u32;
+        let digits_per_point = chunk.group.n_rows();
+        let zero_key = if self.plan.scalars.keeps_zeros() {
+            (chunk.group.n_rows() * self.plan.row_keys()) as u32
+        } else {
+            NO_KEY
+        };
+        let mut bound = vec![&chunk.scalars, &chunk.segment.identities];
+        bound.extend(outputs);
+        for (range, [x, y, _]) in dispatches(self.gpu, chunk.n_points.into(), self.digits() / digits_per_point) {
+            let params = MsmDigitParams {
+                n_points: chunk.n_points,
+                first_point: chunk.first_point,
+                begin: range.start,
+                end: range.end,
+                groups_per_row: x,
+                words_per_scalar: self.plan.scalars.words() as u32,
+                window_bits: self.plan.window_bits,
+                first_window: chunk.group.windows.start,
+                end_window: chunk.group.windows.end,
+                zero_key,
+                reserved0: 0,
+                reserved1: 0,
+            };
+            batch.push(kernel, &params, &bound, [x, y, n_vectors]);
+        }
+    }
+
+    /// Stage 2: exclusive prefix sums of `n` values, in place.
+    fn scan(
+        &self,
+        buffers: &mut Buffers,
+        batch: &mut Batch,
+        values: &wgpu::Buffer,
+        n: u64,
+        level: usize,
+    ) -> Result<(), EngineError> {
+        let n_tiles = n.div_ceil(TILE);
+        if buffers.totals.len() == level {
+            buffers.totals.push(Growing::new("msm scan totals", STORAGE));
+        }
+        let totals = buffers.totals[level].at_least(&self.gpu.device, n_tiles * 4)?;
+        for (range, grid) in dispatches_of(self.gpu, n_tiles, u64::MAX, 1) {
+            let params = MsmScanParams {
+                n_values: n as u32,
+                first_tile: range.start,
+                groups_per_row: grid[0],
+                reserved: 0,
+            };
+            batch.push(&self.kernels.scan, &params, &[values, &totals], grid);
+        }
+        if n_tiles == 1 {
+            return Ok(());
+        }
+        self.scan(buffers, batch, &totals, n_tiles, level + 1)?;
+        for (range, grid) in dispatches_of(self.gpu, n_tiles, u64::MAX, 1) {
+            let params = MsmScanAddParams {
+                n_values: n as u32,
+                first_tile: range.start,
+                groups_per_row: grid[0],
+                reserved: 0,
+            };
+            batch.push(&self.kernels.scan_add, &params, &[&totals, values], grid);
+        }
+        Ok(())
+    }
+
+    /// Stage 4.
+    fn accumulate(
+        &self,
+        batch: &mut Batch,
+        chunk: &Chunk<'_>,
+        ends: &wgpu::Buffer,
+        entries: &wgpu::Buffer,
+        heads: &(wgpu::Buffer, wgpu::Buffer),
+        slices: std::ops::Range<u64>,
+    ) {
+        let entries_per_slice = self.plan.entries_per_slice;
+        let n = slices.end - slices.start;
+        for (range, grid) in dispatches(self.gpu, n, self.additions() / entries_per_slice) {
+            let params = MsmAccumulateParams {
+                first_slice: slices.start as u32 + range.start,
+                n_slices: range.len() as u32,
+                groups_per_row: grid[0],
+                entries_per_slice: entries_per_slice as u32,
+                n_keys: self.plan.n_keys(chunk.group) as u32,
+                reserved0: 0,
+                reserved1: 0,
+                reserved2: 0,
+            };
+            let bound = [&chunk.segment.points, entries, ends, &chunk.buckets, &heads.0, &heads.1];
+            batch.push(&self.kernels.accumulate, &params, &bound, grid);
+        }
+    }
+
+    /// Times the first slices, when enough of the entries are there; the slices that are done then.
+    fn calibrate(
+        &self,
+        buffers: &mut Buffers,
+        chunk: &Chunk<'_>,
+        ends: &wgpu::Buffer,
+        entries: &wgpu::Buffer,
+        heads: &(wgpu::Buffer, wgpu::Buffer),
+        n_slices: u64,
+    ) -> Result<u64, EngineError> {
+        let device = &self.gpu.device;
+        // The total is the end of the last bucket; waiting for it also empties the queue.
+        let last = (self.plan.n_keys(chunk.group) - 1) * 4;
+        let total = buffers.download.read_word(device, OPERATION, ends, last)?;
+        if u64::from(total) < CALIBRATION_ADDITIONS {
+            return Ok(0);
+        }
+        let slices = (CALIBRATION_ADDITIONS / self.plan.entries_per_slice).min(n_slices);
+        let mut batch = Batch::new(OPERATION);
+        self.accumulate(&mut batch, chunk, ends, entries, heads, 0..slices);
+        let clock = Instant::now();
+        let submission = batch.submit(device, &mut buffers.params)?;
+        device.wait(OPERATION, &submission)?;
+        self.gpu.pace.note(self.arithmetic, slices * self.plan.entries_per_slice, clock.elapsed());
+        Ok(slices)
+    }
+
+    /// Stage 6, and the copy of what is left to the host's memory.
+    fn reduce(
+        &self,
+        buffers: &mut Buffers,
+        piece: &Piece,
+        buckets: &wgpu::Buffer,
+        staging: &wgpu::Buffer,
+    ) -> Result<(), EngineError> {
+        let device = &self.gpu.device;
+        let (reductions, _) = self.plan.reductions(piece.group.n_rows());
+        let mut batch = Batch::new(OPERATION);
+        // The first pass reads no totals; something must be bound.
+        let mut from = (buckets.clone(), buckets.clone());
+        for (pass, reduction) in reductions.iter().enumerate() {
+            let bytes = reduction.n_groups * SUM_BYTES;
+            let Sums(sums, totals) = &mut buffers.items[pass % 2];
+            let into = (sums.at_least(device, bytes)?, totals.at_least(device, bytes)?);
+            let additions = 3 * reduction.items_per_group + u64::from(reduction.log_weight);
+            for (range, grid) in dispatches(self.gpu, reduction.n_groups, self.additions() / additions) {
+                let params = MsmReduceParams {
+                    first_group: range.start,
+                    n_groups: range.len() as u32,
+                    groups_per_row: grid[0],
+                    items_per_group: reduction.items_per_group as u32,
+                    log_weight: reduction.log_weight,
+                    is_first: u32::from(pass == 0),
+                    reserved0: 0,
+                    reserved1: 0,
+                };
+                batch.push(&self.kernels.reduce, &params, &[&from.0, &from.1, &into.0, &into.1], grid);
+            }
+            from = into;
+        }
+        let at = piece.at as u64 * 4;
+        batch.copy(&from.0, 0, staging, at, piece.bytes());
+        batch.copy(&from.1, 0, staging, at + piece.bytes(), piece.bytes());
+        batch.submit(device, &mut buffers.params)?;
+        Ok(())
+    }
+
+    fn additions(&self) -> u64 {
+        self.gpu.pace.additions(self.arithmetic, self.gpu.limits.dispatch_budget)
+    }
+
+    fn digits(&self) -> u64 {
+        self.gpu.pace.digits(self.arithmetic, self.gpu.limits.dispatch_budget)
+    }
+}
+
+/// A chunk of a group, on the device.
+struct Chunk<'a> {
+    group: &'a Group,
+    segment: &'a Segment,
+    first_point: u32,
+    n_points: u32,
+    scalars: wgpu::Buffer,
+    buckets: wgpu::Buffer,
+}
