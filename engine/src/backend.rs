@@ -1,11 +1,21 @@
 //! The operations a device offers. Host slices in, values out; device memory is never visible.
 
+use rayon::prelude::*;
+
+use crate::curve::{Fq, Fr, Projective};
 use crate::error::{EngineError, Misuse};
 use crate::mask::SignedMask;
+use crate::points::{G1, Grumpkin, Points};
+
+/// Fewest and most bits of a word of [`Backend::msm_signed`].
+const SIGNED_BITS: core::ops::RangeInclusive<u8> = 2..=32;
+/// Words checked at a time, 64 KiB.
+const CHECKED_WORDS: usize = 1 << 14;
 
 /// A device that does the bulk arithmetic of a round.
 ///
-/// Two backends given the same input leave the same words in `acc`. After an error the content of `acc` is unspecified
+/// Two backends given the same input leave the same words in `acc` and return the same points (each in projective
+/// coordinates of its own: compare them in affine ones). After an error the content of `acc` is unspecified
 /// (part of the sum may have been added): the caller throws it away.
 pub trait Backend: Send + Sync {
     /// Name for logs and bench ids, e.g. `cpu` or `gpu:llvmpipe`.
@@ -27,6 +37,47 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Misuse::LengthMismatch`] when a row is not as long as `acc`; [`EngineError::Device`] when the device fails.
     fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError>;
+
+    /// `sum_i scalars_i * points_i` on G1 of BN254; infinity without points.
+    ///
+    /// Points may repeat, be opposite, or be infinity. They are not checked: see [`Points::check`]. Timing and memory
+    /// access depend on the scalars.
+    ///
+    /// # Errors
+    /// [`Misuse::LengthMismatch`] unless there is one scalar a point; [`EngineError::Device`] when the device fails.
+    fn msm_g1_vartime(
+        &self,
+        points: &Points<G1>,
+        scalars: &[Fr],
+    ) -> Result<ark_bn254::G1Projective, EngineError>;
+
+    /// `sum_i scalars_i * points_i` on Grumpkin, otherwise as [`Backend::msm_g1_vartime`].
+    ///
+    /// # Errors
+    /// As [`Backend::msm_g1_vartime`].
+    fn msm_grumpkin_vartime(
+        &self,
+        points: &Points<Grumpkin>,
+        scalars: &[Fq],
+    ) -> Result<Projective, EngineError>;
+
+    /// One sum a row over the same points: `out_v = sum_j rows_v[j] * points_j`, on Grumpkin, for words of `bits` bits in
+    /// two's complement.
+    ///
+    /// Points may repeat, be opposite, or be infinity, and are not checked. Neither skips zeros nor branches on a word:
+    /// the number of additions depends on the lengths and `bits` only, but the order of memory accesses on the words. An
+    /// addition of equal or opposite points or of infinity may take another time than one of points without a known
+    /// relation.
+    ///
+    /// # Errors
+    /// [`Misuse::LengthMismatch`] when a row has not one word a point; [`Misuse::OutOfRange`] when `bits` is not in
+    /// `2 ..= 32`; [`Misuse::ScalarWidth`] when a word has more bits; [`EngineError::Device`] when the device fails.
+    fn msm_signed(
+        &self,
+        points: &Points<Grumpkin>,
+        rows: &[&[i32]],
+        bits: u8,
+    ) -> Result<Vec<Projective>, EngineError>;
 }
 
 /// Refuses a range of stream words that passes the end of the 64-bit word numbers.
@@ -43,4 +94,34 @@ pub(crate) fn check_rows(rows: &[&[u32]], expected: usize) -> Result<(), Misuse>
         None => Ok(()),
         Some(row) => Err(Misuse::LengthMismatch { what: "row", expected, got: row.len() }),
     }
+}
+
+/// Refuses scalars that are not one a point.
+pub(crate) fn check_msm(n_points: usize, n_scalars: usize) -> Result<(), Misuse> {
+    if n_scalars == n_points {
+        Ok(())
+    } else {
+        Err(Misuse::LengthMismatch { what: "scalars", expected: n_points, got: n_scalars })
+    }
+}
+
+/// Refuses rows that have not one word a point, and words of more than `bits` bits.
+pub(crate) fn check_signed(n_points: usize, rows: &[&[i32]], bits: u8) -> Result<(), Misuse> {
+    for row in rows {
+        check_msm(n_points, row.len())?;
+    }
+    let (min, max) = (i64::from(*SIGNED_BITS.start()), i64::from(*SIGNED_BITS.end()));
+    if !SIGNED_BITS.contains(&bits) {
+        return Err(Misuse::OutOfRange { what: "bits", min, max, got: bits.into() });
+    }
+    // A word `x` is folded to `x` or `-x - 1`, whichever is not negative. No early exit: the time does not tell which word
+    // is how large.
+    let fold = |words: &[i32]| words.iter().fold(0, |all, word| all | (word ^ (word >> 31)));
+    let all =
+        rows.par_iter().flat_map(|row| row.par_chunks(CHECKED_WORDS)).map(fold).reduce(|| 0, |a, b| a | b);
+    if all >> (bits - 1) == 0 {
+        return Ok(());
+    }
+    let top = (1i64 << (bits - 1)) - 1;
+    Err(Misuse::ScalarWidth { bits: bits.into(), min: -top - 1, max: top })
 }

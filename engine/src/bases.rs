@@ -12,8 +12,6 @@ use std::{
     sync::Arc,
 };
 
-use ark_ec::AffineRepr;
-use ark_ff::{BigInt, PrimeField};
 use rand_core::CryptoRng;
 use rayon::prelude::*;
 
@@ -21,8 +19,9 @@ pub use cache::CacheError;
 
 use crate::{
     cache_dir::cache_dir,
-    curve::{self, Fr, Point},
+    curve::{self, Point},
     error::{EngineError, Misuse},
+    points::{Grumpkin, PackedPoint, Points},
 };
 
 /// The name under which the bases are hashed to the curve.
@@ -31,59 +30,10 @@ pub const BASIS_NAME: &str = "blindsum/basis";
 /// Most coordinates that a vector may have: `2^32`.
 pub const MAX_DIMENSION: u64 = 1 << 32;
 
-/// An affine point in internal form: `x || y`, each four 64-bit limbs in Montgomery form, least
-/// significant first. 64 bytes, the layout of the cache file.
-#[derive(Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub struct BasePoint {
-    x: [u64; 4],
-    y: [u64; 4],
-}
-
-impl BasePoint {
-    /// The coordinates. Infinity is `(0, 0)`, which is not on the curve.
-    #[inline]
-    pub(crate) fn coordinates(&self) -> (Fr, Fr) {
-        (Fr::new_unchecked(BigInt(self.x)), Fr::new_unchecked(BigInt(self.y)))
-    }
-
-    /// The same point for ark-ec.
-    pub fn to_point(&self) -> Point {
-        let (x, y) = self.coordinates();
-        Point::new_unchecked(x, y)
-    }
-
-    /// Canonical limbs and the curve equation.
-    fn is_valid(&self) -> bool {
-        let canonical = |limbs: [u64; 4]| BigInt(limbs) < Fr::MODULUS;
-        let point = self.to_point();
-        canonical(self.x) && canonical(self.y) && !point.is_zero() && point.is_on_curve()
-    }
-}
-
-impl From<Point> for BasePoint {
-    fn from(point: Point) -> Self {
-        point.xy().map_or(Self { x: [0; 4], y: [0; 4] }, |(x, y)| Self { x: x.0.0, y: y.0.0 })
-    }
-}
-
-impl std::fmt::Debug for BasePoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.to_point().fmt(f)
-    }
-}
-
 /// The first `d` bases. Cheap to clone: the points are shared.
 #[derive(Clone)]
 pub struct Bases {
-    points: Points,
-    dimension: usize,
-}
-
-#[derive(Clone)]
-enum Points {
-    Derived(Arc<[BasePoint]>),
-    Mapped(Arc<cache::Mapped>),
+    points: Points<Grumpkin>,
 }
 
 impl Bases {
@@ -127,7 +77,7 @@ impl Bases {
         match cache::load(&path, d)? {
             cache::Loaded::Good(mapped) if mapped.points().len() >= d => Ok(Self::mapped(mapped, d)),
             // Replaced by a shorter one since: what was derived here is as good.
-            _ => Ok(Self { points: Points::Derived(points.into()), dimension: d }),
+            _ => Ok(Self { points: Points::from_packed(points) }),
         }
     }
 
@@ -137,12 +87,12 @@ impl Bases {
     /// [`Misuse::OutOfRange`] if `d` exceeds [`MAX_DIMENSION`].
     pub fn derive(d: usize) -> Result<Self, Misuse> {
         check_dimension(d)?;
-        let points: Vec<BasePoint> = (0..d).into_par_iter().map(derive).collect();
-        Ok(Self { points: Points::Derived(points.into()), dimension: d })
+        Ok(Self { points: Points::from_packed((0..d).into_par_iter().map(derive).collect()) })
     }
 
-    fn mapped(mapped: cache::Mapped, dimension: usize) -> Self {
-        Self { points: Points::Mapped(Arc::new(mapped)), dimension }
+    fn mapped(mapped: cache::Mapped, d: usize) -> Self {
+        let points = Points::from_storage(Arc::new(mapped));
+        Self { points: points.prefix(d).expect("the file holds d points") }
     }
 
     /// The first `d` of these bases.
@@ -150,14 +100,8 @@ impl Bases {
     /// # Errors
     /// [`Misuse::LengthMismatch`] if there are fewer.
     pub fn prefix(&self, d: usize) -> Result<Self, Misuse> {
-        if d > self.dimension {
-            return Err(Misuse::LengthMismatch {
-                what: "commitment bases",
-                expected: d,
-                got: self.dimension,
-            });
-        }
-        Ok(Self { points: self.points.clone(), dimension: d })
+        let too_few = Misuse::LengthMismatch { what: "commitment bases", expected: d, got: self.len() };
+        Ok(Self { points: self.points.prefix(d).ok_or(too_few)? })
     }
 
     /// The number of this family of bases in a round's context: [`Bases::ID`].
@@ -168,30 +112,32 @@ impl Bases {
 
     /// The number `d` of bases.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.dimension
+    pub fn len(&self) -> usize {
+        self.points.len()
     }
 
     /// True if there are none.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.dimension == 0
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// `G_0 .. G_{d-1}`, as a backend takes them.
+    #[must_use]
+    pub fn points(&self) -> &Points<Grumpkin> {
+        &self.points
     }
 
     /// `G_0 .. G_{d-1}` in internal form.
     #[must_use]
-    pub fn as_slice(&self) -> &[BasePoint] {
-        let points = match &self.points {
-            Points::Derived(points) => points,
-            Points::Mapped(mapped) => mapped.points(),
-        };
-        &points[..self.dimension]
+    pub fn as_slice(&self) -> &[PackedPoint] {
+        self.points.as_slice()
     }
 
     /// `G_j`, if `j < d`.
     #[must_use]
     pub fn get(&self, j: usize) -> Option<Point> {
-        self.as_slice().get(j).map(BasePoint::to_point)
+        self.as_slice().get(j).map(PackedPoint::unpack)
     }
 
     /// The base `H` of the blinding.
@@ -207,7 +153,7 @@ impl Bases {
     /// [`CacheError::WrongBase`] naming the first index found wrong.
     pub fn verify_sample(&self, count: usize, rng: &mut dyn CryptoRng) -> Result<(), CacheError> {
         self.verify_curve()?;
-        let d = self.dimension as u64;
+        let d = self.len() as u64;
         let drawn: Vec<usize> =
             (0..if d == 0 { 0 } else { count }).map(|_| (rng.next_u64() % d) as usize).collect();
         self.verify_derivation(drawn.into_par_iter())
@@ -219,11 +165,15 @@ impl Bases {
     /// [`CacheError::WrongBase`] naming an index found wrong.
     pub fn verify_all(&self) -> Result<(), CacheError> {
         self.verify_curve()?;
-        self.verify_derivation((0..self.dimension).into_par_iter())
+        self.verify_derivation((0..self.len()).into_par_iter())
     }
 
     fn verify_curve(&self) -> Result<(), CacheError> {
-        match self.as_slice().par_iter().position_first(|base| !base.is_valid()) {
+        match self
+            .as_slice()
+            .par_iter()
+            .position_first(|base| *base == PackedPoint::INFINITY || !base.is_valid::<Grumpkin>())
+        {
             Some(index) => Err(CacheError::WrongBase { index }),
             None => Ok(()),
         }
@@ -239,12 +189,12 @@ impl Bases {
 
 impl std::fmt::Debug for Bases {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bases").field("dimension", &self.dimension).finish_non_exhaustive()
+        f.debug_struct("Bases").field("dimension", &self.len()).finish_non_exhaustive()
     }
 }
 
-fn derive(j: usize) -> BasePoint {
-    curve::hash_to_curve(BASIS_NAME, j as u64).into()
+fn derive(j: usize) -> PackedPoint {
+    PackedPoint::pack(&curve::hash_to_curve(BASIS_NAME, j as u64))
 }
 
 fn check_dimension(d: usize) -> Result<(), Misuse> {

@@ -92,6 +92,14 @@ pub enum Misuse {
         /// Largest value of so many bits.
         max: i64,
     },
+    /// A point that is not on its curve, or whose coordinates are not below their modulus.
+    #[error("point {index} is not on the curve {curve}, or not in canonical form")]
+    NotOnCurve {
+        /// Name of the curve.
+        curve: &'static str,
+        /// Index of the point.
+        index: usize,
+    },
     /// The point at infinity where it has no meaning and no encoding.
     #[error("{what}: the point at infinity")]
     Infinity {

@@ -22,6 +22,7 @@ pub mod naive;
 pub mod noise;
 pub mod opening;
 pub mod pedersen;
+pub mod points;
 pub mod poseidon;
 pub mod quantize;
 pub mod roster;

@@ -1,10 +1,11 @@
 //! Each operation in its fewest lines: the oracle that the fast backends are compared with.
 
-use ark_ec::CurveGroup;
+use ark_ec::{CurveGroup, short_weierstrass};
 
 use crate::{
     curve::{Fq, Point, Projective},
     mask::{MaskKey, Sign, SignedMask},
+    points::Curve,
 };
 
 /// Row 0 of the ChaCha state: "expand 32-byte k" (RFC 8439, section 2.3).
@@ -76,6 +77,28 @@ pub fn sum_rows(rows: &[&[u32]], acc: &mut [u32]) {
             *word = word.wrapping_add(row[j]);
         }
     }
+}
+
+/// `sum_i scalars_i * points_i`, one scalar multiplication per term.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn msm<C: Curve>(
+    points: &[short_weierstrass::Affine<C>],
+    scalars: &[C::ScalarField],
+) -> short_weierstrass::Projective<C> {
+    assert_eq!(points.len(), scalars.len(), "one scalar per point");
+    points.iter().zip(scalars).map(|(point, scalar)| *point * scalar).sum()
+}
+
+/// `out_v = sum_j rows_v[j] * points_j`.
+///
+/// # Panics
+/// When a row is not as long as `points`.
+#[must_use]
+pub fn msm_signed(points: &[Point], rows: &[&[i32]]) -> Vec<Projective> {
+    let scalars = |row: &[i32]| row.iter().map(|word| Fq::from(*word)).collect::<Vec<_>>();
+    rows.iter().map(|row| msm(points, &scalars(row))).collect()
 }
 
 /// `sum_j words_j points_j + blinding * blinding_base`, one scalar multiplication per term.

@@ -17,10 +17,11 @@ use ark_ec::AffineRepr;
 use thiserror::Error;
 
 use crate::{
+    backend::Backend,
     bases::Bases,
     curve::{self, Fq, Point},
     error::{DecodeError, EngineError, Misuse},
-    pedersen::commit_vartime,
+    pedersen::commit_many_vartime,
     quantize::{self, Quantizer},
 };
 
@@ -225,19 +226,57 @@ pub enum OpeningError {
 ///
 /// # Errors
 /// [`OpeningError`] with the first thing found wrong.
-#[tracing::instrument(level = "debug", skip_all, fields(d = bases.len(), participants = bounds.participants))]
 pub fn check_opening(
+    backend: &dyn Backend,
     bases: &Bases,
     bounds: &OpeningBounds,
     commitment: &Point,
     opening: &Opening,
 ) -> Result<(), OpeningError> {
-    check_range(bounds, bases.len(), &opening.sum)?;
-    let point = commit_vartime(bases, &opening.sum, &opening.blinding)?;
-    if point != *commitment || point.is_zero() {
-        return Err(OpeningError::Commitment);
+    let claim = Claim { bounds: *bounds, commitment: *commitment, opening };
+    check_openings(backend, bases, &[claim])?.pop().unwrap_or(Ok(()))
+}
+
+/// What somebody says of an opening.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The bounds that it lies within.
+    pub bounds: OpeningBounds,
+    /// The commitment that it opens.
+    pub commitment: Point,
+    /// The opening.
+    pub opening: &'a Opening,
+}
+
+/// [`check_opening`] of several claims, in one call of the backend: one verdict a claim, in their order.
+///
+/// # Errors
+/// [`EngineError`] if the check could not be made. What is wrong with an opening is in its verdict, which is never
+/// [`OpeningError::Engine`].
+#[tracing::instrument(
+    level = "debug",
+    skip_all,
+    fields(backend = backend.name(), d = bases.len(), n = claims.len())
+)]
+pub fn check_openings(
+    backend: &dyn Backend,
+    bases: &Bases,
+    claims: &[Claim<'_>],
+) -> Result<Vec<Result<(), OpeningError>>, EngineError> {
+    let mut verdicts: Vec<_> =
+        claims.iter().map(|claim| check_range(&claim.bounds, bases.len(), &claim.opening.sum)).collect();
+    let in_range =
+        || claims.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(claim, _)| claim);
+    let sums: Vec<&[i64]> = in_range().map(|claim| claim.opening.sum.as_slice()).collect();
+    let blindings: Vec<Fq> = in_range().map(|claim| claim.opening.blinding).collect();
+    let points = commit_many_vartime(backend, bases, &sums, &blindings)?;
+    let open = verdicts.iter_mut().zip(claims).filter(|(verdict, _)| verdict.is_ok());
+    for ((verdict, claim), point) in open.zip(points) {
+        if point != claim.commitment || point.is_zero() {
+            *verdict = Err(OpeningError::Commitment);
+        }
     }
-    Ok(())
+    Ok(verdicts)
 }
 
 /// The part of [`check_opening`] that needs no commitment: `sum` has `dimension` coordinates and lies

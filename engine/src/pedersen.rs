@@ -5,21 +5,27 @@
 //! of the vectors.
 //!
 //! Secret: `x` and `r`. [`commit`] neither skips zeros nor branches on a coordinate (see
-//! [`crate::cpu::commit`] for what its memory access shows), and multiplies `H` by reading whole
+//! [`Backend::msm_signed`] for what its memory access shows), and multiplies `H` by reading whole
 //! tables. [`commit_vartime`] is for published sums.
 
 use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::{
+    backend::Backend,
     bases::Bases,
-    cpu::commit::sum_signed,
-    curve::{self, Fq, Point},
+    curve::{self, Fq, Point, Projective},
     error::{DecodeError, EngineError, Misuse},
     fixed_base,
     quantize::Quantized,
     secret::Blinding,
 };
+
+/// Bits of the lower row of a wide sum.
+const LOW_BITS: u32 = 31;
+const LOW: i64 = (1 << LOW_BITS) - 1;
 
 /// A commitment to a vector: a point of Grumpkin, never infinity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,47 +64,58 @@ impl TryFrom<Point> for Commitment {
 /// Commits to a quantised vector under a fresh blinding.
 ///
 /// # Errors
-/// [`Misuse::LengthMismatch`] if the vector has not one coordinate per base.
-#[tracing::instrument(level = "debug", skip_all, fields(d = bases.len()))]
-pub fn commit(bases: &Bases, vector: &Quantized, blinding: &Blinding) -> Result<Commitment, EngineError> {
-    commit_words(bases, vector.words(), vector.bits(), blinding)
+/// [`Misuse::LengthMismatch`] if the vector has not one coordinate per base; a failure of the device.
+#[tracing::instrument(level = "debug", skip_all, fields(backend = backend.name(), d = bases.len()))]
+pub fn commit(
+    backend: &dyn Backend,
+    bases: &Bases,
+    vector: &Quantized,
+    blinding: &Blinding,
+) -> Result<Commitment, EngineError> {
+    commit_words(backend, bases, vector.words(), vector.bits(), blinding)
 }
 
 /// Commits to words of `bits` bits in two's complement.
 ///
 /// # Errors
-/// [`Misuse`] if the lengths differ, a word is wider than `bits`, or the sum is infinity (all words
-/// and the blinding zero).
+/// [`Misuse`] if the lengths differ, `bits` is not in `2 ..= 32`, a word is wider than that, or the
+/// sum is infinity (all words and the blinding zero); a failure of the device.
 pub fn commit_words(
+    backend: &dyn Backend,
     bases: &Bases,
     words: &[i32],
     bits: u8,
     blinding: &Blinding,
 ) -> Result<Commitment, EngineError> {
-    let sum = sum_signed(bases.as_slice(), words, bits.into())?;
-    Ok(Commitment::try_from((fixed_base::mul_blinding_base(blinding.expose()) + sum).into_affine())?)
+    let sums = Zeroizing::new(backend.msm_signed(bases.points(), &[words], bits)?);
+    blind(sums[0], blinding)
 }
 
-/// Commits to several vectors against one basis: `vectors_i` with `blindings_i`.
+/// Commits to several vectors against one basis: `vectors_i` with `blindings_i`, in one call of the
+/// backend.
 ///
 /// # Errors
 /// As [`commit_words`], and [`Misuse::LengthMismatch`] if there are not as many blindings as vectors.
-#[tracing::instrument(level = "debug", skip_all, fields(d = bases.len(), n = vectors.len()))]
+#[tracing::instrument(
+    level = "debug",
+    skip_all,
+    fields(backend = backend.name(), d = bases.len(), n = vectors.len())
+)]
 pub fn commit_many(
+    backend: &dyn Backend,
     bases: &Bases,
     vectors: &[&[i32]],
     bits: u8,
     blindings: &[Blinding],
 ) -> Result<Vec<Commitment>, EngineError> {
-    if vectors.len() != blindings.len() {
-        let (expected, got) = (vectors.len(), blindings.len());
-        return Err(Misuse::LengthMismatch { what: "blindings", expected, got }.into());
-    }
-    vectors
-        .par_iter()
-        .zip(blindings)
-        .map(|(words, blinding)| commit_words(bases, words, bits, blinding))
-        .collect()
+    check_blindings(vectors.len(), blindings.len())?;
+    let sums = Zeroizing::new(backend.msm_signed(bases.points(), vectors, bits)?);
+    sums.par_iter().zip(blindings).map(|(sum, blinding)| blind(*sum, blinding)).collect()
+}
+
+/// `sum + r H`, as a commitment.
+fn blind(sum: Projective, blinding: &Blinding) -> Result<Commitment, EngineError> {
+    Ok(Commitment::try_from((fixed_base::mul_blinding_base(blinding.expose()) + sum).into_affine())?)
 }
 
 /// `sum_j A_j G_j + r H` for a published sum; the result may be infinity.
@@ -106,11 +123,63 @@ pub fn commit_many(
 /// The width of the scalars is taken from the largest magnitude, so the time depends on it.
 ///
 /// # Errors
-/// [`Misuse`] if the lengths differ or a coordinate has a magnitude of `2^62` or more.
-#[tracing::instrument(level = "debug", skip_all, fields(d = bases.len()))]
-pub fn commit_vartime(bases: &Bases, sum: &[i64], blinding: &Fq) -> Result<Point, EngineError> {
-    let largest = sum.iter().fold(0, |largest, &value| largest | (value ^ (value >> 63)));
-    let bits = (65 - largest.leading_zeros()).max(2);
-    let sum = sum_signed(bases.as_slice(), sum, bits)?;
-    Ok((curve::blinding_base() * blinding + sum).into_affine())
+/// [`Misuse`] if the lengths differ or a coordinate is outside `-2^62 .. 2^62`; a failure of the
+/// device.
+pub fn commit_vartime(
+    backend: &dyn Backend,
+    bases: &Bases,
+    sum: &[i64],
+    blinding: &Fq,
+) -> Result<Point, EngineError> {
+    Ok(commit_many_vartime(backend, bases, &[sum], &[*blinding])?[0])
+}
+
+/// [`commit_vartime`] of several sums against one basis, in one call of the backend.
+///
+/// Coordinates of up to 32 bits are one row of words a sum. Wider ones are two, `A_j = 2^31 high_j +
+/// low_j` with `0 <= low_j < 2^31`, whose points are put together by 31 doublings.
+///
+/// # Errors
+/// As [`commit_vartime`], and [`Misuse::LengthMismatch`] if there are not as many blindings as sums.
+#[tracing::instrument(
+    level = "debug",
+    skip_all,
+    fields(backend = backend.name(), d = bases.len(), n = sums.len())
+)]
+pub fn commit_many_vartime(
+    backend: &dyn Backend,
+    bases: &Bases,
+    sums: &[&[i64]],
+    blindings: &[Fq],
+) -> Result<Vec<Point>, EngineError> {
+    check_blindings(sums.len(), blindings.len())?;
+    let fold = |all: i64, value: &i64| all | (value ^ (value >> 63));
+    let largest = sums.iter().flat_map(|sum| *sum).fold(0, fold);
+    let bits = 65 - largest.leading_zeros();
+    if bits > 63 {
+        return Err(Misuse::ScalarWidth { bits: 63, min: -1 << 62, max: (1 << 62) - 1 }.into());
+    }
+    let rows: Vec<Vec<i32>> = if bits <= 32 {
+        sums.iter().map(|sum| row(sum, |value| value)).collect()
+    } else {
+        let (low, high) = (|value| value & LOW, |value| value >> LOW_BITS);
+        sums.iter().map(|sum| row(sum, low)).chain(sums.iter().map(|sum| row(sum, high))).collect()
+    };
+    let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
+    let parts = backend.msm_signed(bases.points(), &rows, bits.clamp(2, 32) as u8)?;
+    let (low, high) = parts.split_at(sums.len());
+    let blinded = low.iter().zip(blindings).enumerate().map(|(i, (low, blinding))| {
+        let high = high.get(i).copied().unwrap_or_default();
+        (0..LOW_BITS).fold(high, |point, _| point.double()) + low + curve::blinding_base() * blinding
+    });
+    Ok(Projective::normalize_batch(&blinded.collect::<Vec<_>>()))
+}
+
+/// A part of every value, which fits.
+fn row(sum: &[i64], part: fn(i64) -> i64) -> Vec<i32> {
+    sum.par_iter().map(|value| part(*value) as i32).collect()
+}
+
+fn check_blindings(expected: usize, got: usize) -> Result<(), Misuse> {
+    if expected == got { Ok(()) } else { Err(Misuse::LengthMismatch { what: "blindings", expected, got }) }
 }

@@ -1,12 +1,15 @@
-//! Two backends as one: both run, their words are compared, one result is returned.
+//! Two backends as one: both run, their answers are compared, one result is returned.
 //!
 //! For tests, for `blindsum doctor`, and for a first round on a machine that nobody has tried yet.
 
+use ark_ec::CurveGroup;
 use zeroize::Zeroizing;
 
 use crate::backend::Backend;
+use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
+use crate::points::{G1, Grumpkin, Points};
 
 /// Runs every operation on `A` and on `B` and refuses to go on when they differ.
 #[derive(Clone, Debug)]
@@ -24,10 +27,17 @@ impl<A: Backend, B: Backend> Twin<A, B> {
         Self { left, right, name }
     }
 
-    fn compare(&self, operation: &'static str, left: &[u32], right: &[u32]) -> Result<(), EngineError> {
-        match left.iter().zip(right).position(|(l, r)| l != r) {
+    fn compare<T: PartialEq>(
+        &self,
+        operation: &'static str,
+        left: &[T],
+        right: &[T],
+    ) -> Result<(), EngineError> {
+        let shorter = left.len().min(right.len());
+        let index = left.iter().zip(right).position(|(l, r)| l != r);
+        match index.or((left.len() != right.len()).then_some(shorter)) {
             None => Ok(()),
-            // The index alone: the words may be secret.
+            // The index alone: the values may be secret.
             Some(index) => Err(EngineError::Device(DeviceError::Disagreement {
                 operation,
                 left: self.left.name().to_owned(),
@@ -56,12 +66,50 @@ impl<A: Backend, B: Backend> Backend for Twin<A, B> {
         self.right.sum_rows(rows, &mut copy)?;
         self.compare("sum_rows", acc, &copy)
     }
+
+    fn msm_g1_vartime(
+        &self,
+        points: &Points<G1>,
+        scalars: &[Fr],
+    ) -> Result<ark_bn254::G1Projective, EngineError> {
+        let left = self.left.msm_g1_vartime(points, scalars)?;
+        let right = self.right.msm_g1_vartime(points, scalars)?;
+        self.compare("msm_g1_vartime", &[left.into_affine()], &[right.into_affine()])?;
+        Ok(left)
+    }
+
+    fn msm_grumpkin_vartime(
+        &self,
+        points: &Points<Grumpkin>,
+        scalars: &[Fq],
+    ) -> Result<Projective, EngineError> {
+        let left = self.left.msm_grumpkin_vartime(points, scalars)?;
+        let right = self.right.msm_grumpkin_vartime(points, scalars)?;
+        self.compare("msm_grumpkin_vartime", &[left.into_affine()], &[right.into_affine()])?;
+        Ok(left)
+    }
+
+    fn msm_signed(
+        &self,
+        points: &Points<Grumpkin>,
+        rows: &[&[i32]],
+        bits: u8,
+    ) -> Result<Vec<Projective>, EngineError> {
+        let left = self.left.msm_signed(points, rows, bits)?;
+        let right = self.right.msm_signed(points, rows, bits)?;
+        let affine = [&left, &right].map(|sums| Projective::normalize_batch(sums));
+        self.compare("msm_signed", &affine[0], &affine[1])?;
+        Ok(left)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use ark_ec::AffineRepr;
+
     use super::*;
     use crate::cpu::Cpu;
+    use crate::curve;
     use crate::mask::MaskKey;
 
     /// A device with one broken lane.
@@ -88,6 +136,33 @@ mod tests {
             acc[2] ^= 1 << 31;
             Ok(())
         }
+
+        fn msm_g1_vartime(
+            &self,
+            points: &Points<G1>,
+            scalars: &[Fr],
+        ) -> Result<ark_bn254::G1Projective, EngineError> {
+            Ok(-Cpu.msm_g1_vartime(points, scalars)?)
+        }
+
+        fn msm_grumpkin_vartime(
+            &self,
+            points: &Points<Grumpkin>,
+            scalars: &[Fq],
+        ) -> Result<Projective, EngineError> {
+            Ok(-Cpu.msm_grumpkin_vartime(points, scalars)?)
+        }
+
+        fn msm_signed(
+            &self,
+            points: &Points<Grumpkin>,
+            rows: &[&[i32]],
+            bits: u8,
+        ) -> Result<Vec<Projective>, EngineError> {
+            let mut sums = Cpu.msm_signed(points, rows, bits)?;
+            sums[1] += curve::generator();
+            Ok(sums)
+        }
     }
 
     #[test]
@@ -109,6 +184,23 @@ mod tests {
             Err(EngineError::Device(error)) => assert_eq!(error, disagreement("sum_rows", 2)),
             other => panic!("{other:?}"),
         }
+        let (g1, grumpkin) = points();
+        match twin.msm_g1_vartime(&g1, &[Fr::from(5u8)]) {
+            Err(EngineError::Device(error)) => assert_eq!(error, disagreement("msm_g1_vartime", 0)),
+            other => panic!("{other:?}"),
+        }
+        match twin.msm_grumpkin_vartime(&grumpkin, &[Fq::from(5u8)]) {
+            Err(EngineError::Device(error)) => assert_eq!(error, disagreement("msm_grumpkin_vartime", 0)),
+            other => panic!("{other:?}"),
+        }
+        match twin.msm_signed(&grumpkin, &[&[1], &[2], &[3]], 16) {
+            Err(EngineError::Device(error)) => assert_eq!(error, disagreement("msm_signed", 1)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn points() -> (Points<G1>, Points<Grumpkin>) {
+        (Points::new(&[ark_bn254::G1Affine::generator()]), Points::new(&[curve::generator()]))
     }
 
     #[test]
@@ -116,5 +208,14 @@ mod tests {
         let mut acc = [1u32, 2, 3];
         Twin::new(Cpu, Cpu).sum_rows(&[&[10, 20, 30]], &mut acc).expect("equal answers");
         assert_eq!(acc, [11, 22, 33]);
+        let (g1, grumpkin) = points();
+        let twin = Twin::new(Cpu, Cpu);
+        assert_eq!(
+            twin.msm_g1_vartime(&g1, &[Fr::from(5u8)]).expect("equal"),
+            g1.unpack()[0] * Fr::from(5u8)
+        );
+        let expected = curve::generator() * Fq::from(5u8);
+        assert_eq!(twin.msm_grumpkin_vartime(&grumpkin, &[Fq::from(5u8)]).expect("equal"), expected);
+        assert_eq!(twin.msm_signed(&grumpkin, &[&[-5]], 4).expect("equal"), [-expected]);
     }
 }

@@ -3,12 +3,14 @@
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 use blindsum_engine::{
-    bases::{BasePoint, Bases},
-    cpu::commit::sum_signed,
+    backend::Backend,
+    bases::Bases,
+    cpu::Cpu,
     curve::{self, Fq, Point},
     error::{EngineError, Misuse},
     naive,
-    pedersen::{Commitment, commit, commit_many, commit_vartime, commit_words},
+    pedersen::{Commitment, commit, commit_many, commit_many_vartime, commit_vartime, commit_words},
+    points::Points,
     quantize::{Quantizer, Update},
     secret::Blinding,
 };
@@ -27,24 +29,35 @@ fn bases(d: usize) -> Bases {
 }
 
 fn points(bases: &Bases) -> Vec<Point> {
-    bases.as_slice().iter().map(BasePoint::to_point).collect()
+    bases.points().unpack()
+}
+
+fn narrow(scalars: &[i64]) -> Vec<i32> {
+    scalars.iter().map(|x| i32::try_from(*x).expect("at most 32 bits")).collect()
 }
 
 /// Compares the bucket method with one scalar multiplication per point.
-fn check(points: &[Point], scalars: &[i64], bits: u32) {
-    let internal: Vec<BasePoint> = points.iter().copied().map(BasePoint::from).collect();
-    let got = sum_signed(&internal, scalars, bits).expect("valid input");
-    let expected = naive::commit(points, scalars, curve::blinding_base(), &Fq::from(0u8));
+fn check(points: &[Point], scalars: &[i64], bits: u8) {
+    let words = narrow(scalars);
+    let got = Cpu.msm_signed(&Points::new(points), &[&words], bits).expect("valid input");
     assert_eq!(
         got,
-        expected,
+        naive::msm_signed(points, &[&words]),
         "n = {}, bits = {bits}, scalars {:?}..",
         points.len(),
         &scalars[..scalars.len().min(4)]
     );
 }
 
-fn random_scalars(n: usize, bits: u32, rng: &mut ChaCha20Rng) -> Vec<i64> {
+/// Sums of up to 63 bits, which may take two rows.
+fn check_sum(bases: &Bases, sum: &[i64]) {
+    let zero = Fq::from(0u8);
+    let got = commit_vartime(&Cpu, bases, sum, &zero).expect("valid input");
+    let expected = naive::commit(&points(bases), sum, curve::blinding_base(), &zero);
+    assert_eq!(got, expected, "n = {}, sum {:?}..", sum.len(), &sum[..sum.len().min(4)]);
+}
+
+fn random_scalars(n: usize, bits: u8, rng: &mut ChaCha20Rng) -> Vec<i64> {
     (0..n).map(|_| rng.next_u64() as i64 >> (64 - bits)).collect()
 }
 
@@ -81,34 +94,36 @@ fn several_chunks_match_a_closed_form() {
         progression.push(current);
         current += step;
     }
-    let points: Vec<BasePoint> =
-        ark_grumpkin::Projective::normalize_batch(&progression).into_iter().map(BasePoint::from).collect();
+    let points = Points::new(&ark_grumpkin::Projective::normalize_batch(&progression));
     for len in [(1 << 15) - 1, 1 << 15, (1 << 15) + 1, 1 << 16, n] {
         let scalars = random_scalars(len, 16, &mut rng);
         let factor: i128 = (1..).zip(&scalars).map(|(j, x)| j * i128::from(*x)).sum();
         let factor =
             if factor < 0 { -Fq::from(factor.unsigned_abs()) } else { Fq::from(factor.unsigned_abs()) };
         let expected = (step * factor).into_affine();
-        assert_eq!(sum_signed(&points[..len], &scalars, 16), Ok(expected), "{len} points, all threads");
-        assert_eq!(
-            pool.install(|| sum_signed(&points[..len], &scalars, 16)),
-            Ok(expected),
-            "{len} points, one thread"
-        );
+        let (points, words) = (points.prefix(len).expect("n points"), narrow(&scalars));
+        let sum = || Cpu.msm_signed(&points, &[&words], 16).expect("valid input")[0].into_affine();
+        assert_eq!(sum(), expected, "{len} points, all threads");
+        assert_eq!(pool.install(sum), expected, "{len} points, one thread");
     }
 }
 
 #[test]
 fn constant_vectors_and_extremes_match_naive() {
-    for bits in [2u32, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 62, 63] {
+    for bits in [2u8, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 62, 63] {
         let (min, max) = (-1i64 << (bits - 1), (1i64 << (bits - 1)) - 1);
         for n in [1, 5, 120] {
-            let points = points(&bases(n));
+            let bases = bases(n);
+            let check = |scalars: &[i64]| {
+                check_sum(&bases, scalars);
+                if bits <= 32 {
+                    check(&points(&bases), scalars, bits);
+                }
+            };
             for value in [0, 1, -1, min, min + 1, max, max - 1, min / 2, max / 2] {
-                check(&points, &vec![value; n], bits);
+                check(&vec![value; n]);
             }
-            let mixed: Vec<i64> = [min, max, 0, -1, 1].into_iter().cycle().take(n).collect();
-            check(&points, &mixed, bits);
+            check(&[min, max, 0, -1, 1].into_iter().cycle().take(n).collect::<Vec<_>>());
         }
     }
 }
@@ -118,10 +133,13 @@ fn constant_vectors_and_extremes_match_naive() {
 fn scalars_around_every_power_of_two_match_naive() {
     let scalars: Vec<i64> =
         (0..62).flat_map(|k| [(1i64 << k) - 1, 1 << k, (1 << k) + 1]).flat_map(|x| [x, -x]).collect();
-    let points = points(&bases(scalars.len()));
-    check(&points, &scalars, 63);
-    let narrow: Vec<i64> = scalars.iter().map(|x| x.clamp(&-32768, &32767)).copied().collect();
-    check(&points, &narrow, 16);
+    let bases = bases(scalars.len());
+    check_sum(&bases, &scalars);
+    for bits in [16, 32] {
+        let (min, max) = (-1i64 << (bits - 1), (1i64 << (bits - 1)) - 1);
+        let narrow: Vec<i64> = scalars.iter().map(|x| *x.clamp(&min, &max)).collect();
+        check(&points(&bases), &narrow, bits);
+    }
 }
 
 #[test]
@@ -177,13 +195,16 @@ fn random_vectors_match_naive() {
     let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
     let all = points(&bases(256));
-    let strategy = (2u32..=63, 0usize..200).prop_flat_map(|(bits, n)| {
+    let strategy = (2u8..=63, 0usize..200).prop_flat_map(|(bits, n)| {
         let (min, max) = (-1i64 << (bits - 1), (1i64 << (bits - 1)) - 1);
         (Just(bits), prop::collection::vec(min..=max, n))
     });
     runner
         .run(&strategy, |(bits, scalars)| {
-            check(&all[..scalars.len()], &scalars, bits);
+            check_sum(&bases(scalars.len()), &scalars);
+            if bits <= 32 {
+                check(&all[..scalars.len()], &scalars, bits);
+            }
             Ok(())
         })
         .expect("naive = cpu");
@@ -200,9 +221,9 @@ fn blinding_is_added_exactly() {
         let words: Vec<i32> = (0..9).map(|_| rng.next_u32() as i32 >> 16).collect();
         let wide: Vec<i64> = words.iter().map(|x| i64::from(*x)).collect();
         let expected = naive::commit(&all, &wide, curve::blinding_base(), &r);
-        let got = commit_words(&bases, &words, 16, &Blinding::from(r)).expect("valid");
+        let got = commit_words(&Cpu, &bases, &words, 16, &Blinding::from(r)).expect("valid");
         assert_eq!(got.to_bytes(), curve::point_to_bytes(&expected));
-        assert_eq!(commit_vartime(&bases, &wide, &r).expect("valid"), expected);
+        assert_eq!(commit_vartime(&Cpu, &bases, &wide, &r).expect("valid"), expected);
         assert_eq!(Commitment::from_bytes(&got.to_bytes()), Ok(got));
     }
 }
@@ -215,17 +236,44 @@ fn commitments_add_up() {
         (0..6).map(|_| (0..40).map(|_| rng.next_u32() as i32 >> 8).collect()).collect();
     let blindings: Vec<Blinding> = (0..6).map(|_| Blinding::generate(&mut rng)).collect();
     let rows: Vec<&[i32]> = vectors.iter().map(Vec::as_slice).collect();
-    let commitments = commit_many(&bases, &rows, 24, &blindings).expect("valid");
+    let commitments = commit_many(&Cpu, &bases, &rows, 24, &blindings).expect("valid");
     let total: Vec<i64> = (0..40).map(|j| vectors.iter().map(|row| i64::from(row[j])).sum()).collect();
     let r: Fq = blindings.iter().map(|blinding| *blinding.expose()).sum();
     let sum: ark_grumpkin::Projective = commitments.iter().map(|c| c.point().into_group()).sum();
-    assert_eq!(commit_vartime(&bases, &total, &r).expect("valid"), sum.into_affine());
+    assert_eq!(commit_vartime(&Cpu, &bases, &total, &r).expect("valid"), sum.into_affine());
     for ((words, blinding), commitment) in vectors.iter().zip(&blindings).zip(&commitments) {
-        assert_eq!(commit_words(&bases, words, 24, blinding).expect("valid"), *commitment);
+        assert_eq!(commit_words(&Cpu, &bases, words, 24, blinding).expect("valid"), *commitment);
     }
     assert!(matches!(
-        commit_many(&bases, &rows, 24, &blindings[1..]),
+        commit_many(&Cpu, &bases, &rows, 24, &blindings[1..]),
         Err(EngineError::Misuse(Misuse::LengthMismatch { what: "blindings", expected: 6, got: 5 }))
+    ));
+}
+
+/// Narrow and wide sums together, each with its own blinding.
+#[test]
+fn several_sums_commit_as_each_alone() {
+    let bases = bases(33);
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED + 8);
+    for widths in [vec![], vec![2], vec![32, 9], vec![33, 4], vec![63, 2, 40, 32, 16]] {
+        let sums: Vec<Vec<i64>> = widths.iter().map(|bits| random_scalars(33, *bits, &mut rng)).collect();
+        let blindings: Vec<Fq> = widths.iter().map(|_| curve::random_fq(&mut rng)).collect();
+        let rows: Vec<&[i64]> = sums.iter().map(Vec::as_slice).collect();
+        let together = commit_many_vartime(&Cpu, &bases, &rows, &blindings).expect("valid");
+        let alone: Vec<Point> = sums
+            .iter()
+            .zip(&blindings)
+            .map(|(sum, r)| naive::commit(&points(&bases), sum, curve::blinding_base(), r))
+            .collect();
+        assert_eq!(together, alone, "{widths:?} bits");
+    }
+    assert!(matches!(
+        commit_many_vartime(&Cpu, &bases, &[&[0; 33]], &[]),
+        Err(EngineError::Misuse(Misuse::LengthMismatch { what: "blindings", expected: 1, got: 0 }))
+    ));
+    assert!(matches!(
+        commit_many_vartime(&Cpu, &bases, &[&[0; 33], &[0; 32]], &[Fq::from(1u8); 2]),
+        Err(EngineError::Misuse(Misuse::LengthMismatch { what: "scalars", expected: 33, got: 32 }))
     ));
 }
 
@@ -235,9 +283,9 @@ fn quantised_updates_commit_as_their_words() {
     let quantizer = Quantizer::new(16, 1.0, 1, 100).expect("sound");
     let (vector, _) = quantizer.quantize(&Update::new(&[0.5, -0.25, 2.0]), 7, &mut rng).expect("finite");
     let blinding = Blinding::generate(&mut rng);
-    let commitment = commit(&bases(4), &vector, &blinding).expect("four bases");
-    assert_eq!(commitment, commit_words(&bases(4), vector.words(), 16, &blinding).expect("four bases"));
-    assert!(commit(&bases(5), &vector, &blinding).is_err());
+    let commitment = commit(&Cpu, &bases(4), &vector, &blinding).expect("four bases");
+    assert_eq!(commitment, commit_words(&Cpu, &bases(4), vector.words(), 16, &blinding).expect("four bases"));
+    assert!(commit(&Cpu, &bases(5), &vector, &blinding).is_err());
 }
 
 #[test]
@@ -249,20 +297,24 @@ fn wrong_input_is_refused() {
         other => panic!("expected misuse, got {other:?}"),
     };
     assert_eq!(
-        misuse(commit_words(&bases, &[1, 2], 16, &one)),
+        misuse(commit_words(&Cpu, &bases, &[1, 2], 16, &one)),
         Misuse::LengthMismatch { what: "scalars", expected: 3, got: 2 }
     );
     let too_wide = Misuse::ScalarWidth { bits: 16, min: -32768, max: 32767 };
-    assert_eq!(misuse(commit_words(&bases, &[0, 32768, 0], 16, &one)), too_wide);
-    assert_eq!(misuse(commit_words(&bases, &[0, 0, -32769], 16, &one)), too_wide);
-    assert!(commit_words(&bases, &[0, 32767, -32768], 16, &one).is_ok());
+    assert_eq!(misuse(commit_words(&Cpu, &bases, &[0, 32768, 0], 16, &one)), too_wide);
+    assert_eq!(misuse(commit_words(&Cpu, &bases, &[0, 0, -32769], 16, &one)), too_wide);
+    assert!(commit_words(&Cpu, &bases, &[0, 32767, -32768], 16, &one).is_ok());
     assert_eq!(
-        misuse(commit_words(&bases, &[0; 3], 1, &one)),
-        Misuse::OutOfRange { what: "bits", min: 2, max: 63, got: 1 }
+        misuse(commit_words(&Cpu, &bases, &[0; 3], 1, &one)),
+        Misuse::OutOfRange { what: "bits", min: 2, max: 32, got: 1 }
     );
     let zero = Blinding::from(Fq::from(0u8));
-    assert_eq!(misuse(commit_words(&bases, &[0; 3], 16, &zero)), Misuse::Infinity { what: "commitment" });
-    assert!(commit_vartime(&bases, &[0; 3], &Fq::from(0u8)).expect("may be infinity").is_zero());
-    assert!(commit_vartime(&bases, &[0, 1 << 62, 0], &Fq::from(0u8)).is_err());
-    assert!(commit_vartime(&bases, &[i64::MIN, i64::MAX, 0], &Fq::from(0u8)).is_err());
+    assert_eq!(
+        misuse(commit_words(&Cpu, &bases, &[0; 3], 16, &zero)),
+        Misuse::Infinity { what: "commitment" }
+    );
+    assert!(commit_vartime(&Cpu, &bases, &[0; 3], &Fq::from(0u8)).expect("may be infinity").is_zero());
+    assert!(commit_vartime(&Cpu, &bases, &[0, 1 << 62, 0], &Fq::from(0u8)).is_err());
+    assert!(commit_vartime(&Cpu, &bases, &[i64::MIN, i64::MAX, 0], &Fq::from(0u8)).is_err());
+    assert!(commit_vartime(&Cpu, &bases, &[0, -1 << 62, (1 << 62) - 1], &Fq::from(0u8)).is_ok());
 }

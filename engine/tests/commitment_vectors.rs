@@ -5,7 +5,8 @@ use std::convert::Infallible;
 
 use blindsum_engine::{
     Misuse,
-    bases::{BasePoint, Bases},
+    bases::Bases,
+    cpu::Cpu,
     curve, naive,
     opening::{Opening, OpeningBounds, OpeningError, check_opening},
     quantize::{Quantizer, Update},
@@ -152,7 +153,7 @@ fn judge(case: &OpeningCase) -> Option<&'static str> {
     };
     let commitment = curve::point_from_bytes(&bytes(&case.commitment)).expect("a point");
     let bases = Bases::derive(opening.dimension()).expect("small");
-    match check_opening(&bases, &bounds, &commitment, &opening) {
+    match check_opening(&Cpu, &bases, &bounds, &commitment, &opening) {
         Ok(()) => None,
         Err(OpeningError::Bounds { .. }) => Some("bounds"),
         Err(OpeningError::Dimension { .. }) => Some("dimension"),
@@ -174,7 +175,7 @@ fn opening() {
                 Opening { sum, blinding: curve::fq_from_bytes(&bytes(&blinding)).expect("below q") };
             assert_eq!(hex::encode(opening.to_bytes()), case.bytes, "{file}");
             let bases = Bases::derive(opening.dimension()).expect("small");
-            let points: Vec<_> = bases.as_slice().iter().map(BasePoint::to_point).collect();
+            let points = bases.points().unpack();
             let point = naive::commit(&points, &opening.sum, bases.blinding_base(), &opening.blinding);
             assert_eq!(hex::encode(curve::point_to_bytes(&point)), case.commitment, "{file}");
         }

@@ -5,9 +5,10 @@ use ark_ff::{BigInteger, PrimeField};
 use blindsum_engine::{
     DecodeError, Misuse,
     bases::Bases,
+    cpu::Cpu,
     curve::{self, Fq, Point},
     noise::DpNoise,
-    opening::{Opening, OpeningBounds, OpeningError, check_opening, check_range},
+    opening::{Claim, Opening, OpeningBounds, OpeningError, check_opening, check_openings, check_range},
     pedersen::{commit, commit_vartime},
     quantize::{Quantizer, Update},
     secret::Blinding,
@@ -23,8 +24,8 @@ fn opening(sum: &[i64]) -> Opening {
 fn check(bounds: &OpeningBounds, sum: &[i64]) -> Result<(), OpeningError> {
     let bases = Bases::derive(sum.len()).expect("small");
     let opening = opening(sum);
-    let point = commit_vartime(&bases, sum, &opening.blinding).expect("valid");
-    check_opening(&bases, bounds, &point, &opening)
+    let point = commit_vartime(&Cpu, &bases, sum, &opening.blinding).expect("valid");
+    check_opening(&Cpu, &bases, bounds, &point, &opening)
 }
 
 #[test]
@@ -41,31 +42,37 @@ fn a_round_of_clients_opens() {
             let values = [1.0, -1.0, 1.0, -1.0, 9.0, -9.0, 0.3, 0.0];
             let (vector, _) = quantizer.quantize(&Update::new(&values), weight, &mut rng).expect("finite");
             let blinding = Blinding::generate(&mut rng);
-            points += commit(&bases, &vector, &blinding).expect("nine words").point();
+            points += commit(&Cpu, &bases, &vector, &blinding).expect("nine words").point();
             let part = Opening::from_words(vector.as_u32(), *blinding.expose());
             sum = Opening::combine(&[sum, part]).expect("same dimension");
         }
         let bounds = OpeningBounds::new(&quantizer, 4);
         let point = points.into_affine();
-        check_opening(&bases, &bounds, &point, &sum).expect("honest");
+        check_opening(&Cpu, &bases, &bounds, &point, &sum).expect("honest");
         let decoded = Opening::from_bytes(&sum.to_bytes()).expect("canonical");
         assert_eq!(decoded, sum);
         for j in 0..9 {
             for step in [-1, 1] {
                 let mut tampered = sum.clone();
                 tampered.sum[j] += step;
-                assert!(check_opening(&bases, &bounds, &point, &tampered).is_err(), "coordinate {j}");
+                assert!(check_opening(&Cpu, &bases, &bounds, &point, &tampered).is_err(), "coordinate {j}");
             }
         }
         let mut tampered = sum.clone();
         tampered.blinding += Fq::from(1u8);
-        assert!(matches!(check_opening(&bases, &bounds, &point, &tampered), Err(OpeningError::Commitment)));
+        assert!(matches!(
+            check_opening(&Cpu, &bases, &bounds, &point, &tampered),
+            Err(OpeningError::Commitment)
+        ));
         let other = (point + curve::generator()).into_affine();
-        assert!(matches!(check_opening(&bases, &bounds, &other, &sum), Err(OpeningError::Commitment)));
+        assert!(matches!(check_opening(&Cpu, &bases, &bounds, &other, &sum), Err(OpeningError::Commitment)));
         for wrong in [-point, Point::zero()] {
-            assert!(matches!(check_opening(&bases, &bounds, &wrong, &sum), Err(OpeningError::Commitment)));
+            assert!(matches!(
+                check_opening(&Cpu, &bases, &bounds, &wrong, &sum),
+                Err(OpeningError::Commitment)
+            ));
         }
-        check_opening(&bases, &bounds, &point, &sum).expect("still good");
+        check_opening(&Cpu, &bases, &bounds, &point, &sum).expect("still good");
     }
 }
 
@@ -146,12 +153,52 @@ fn declared_noise_widens_the_scale_bound_only() {
     check_range(&extreme, 1, &[i64::from(u32::MAX)]).expect("no overflow");
 }
 
+/// Each claim has a verdict of its own; what is out of range costs no multiplication and moves no other.
+#[test]
+fn several_openings_are_told_apart() {
+    let bases = Bases::derive(2).expect("small");
+    let openings: Vec<Opening> =
+        [[5, 6], [381, 300], [382, 300], [-10, 6], [1 << 40, 1 << 40]].map(|sum| opening(&sum)).into();
+    let commitments: Vec<Point> = openings
+        .iter()
+        .map(|opening| commit_vartime(&Cpu, &bases, &opening.sum, &opening.blinding).expect("valid"))
+        .collect();
+    let claim = |i: usize, commitment: usize| Claim {
+        bounds: BOUNDS,
+        commitment: commitments[commitment],
+        opening: &openings[i],
+    };
+    let claims = [claim(0, 0), claim(2, 2), claim(1, 0), claim(1, 1), claim(4, 4), claim(3, 3)];
+    let verdicts = check_openings(&Cpu, &bases, &claims).expect("the CPU does not fail");
+    assert!(
+        matches!(
+            verdicts[..],
+            [
+                Ok(()),
+                Err(OpeningError::Coordinate { index: 0, value: 382, .. }),
+                Err(OpeningError::Commitment),
+                Ok(()),
+                Err(OpeningError::Coordinate { .. }),
+                Ok(())
+            ]
+        ),
+        "{verdicts:?}"
+    );
+    assert!(check_openings(&Cpu, &bases, &[]).expect("the CPU does not fail").is_empty());
+    let wide = OpeningBounds { bits: 24, w_max: 1 << 22, participants: u32::MAX, ..BOUNDS };
+    let opening = opening(&[-(1 << 50), 1 << 50]);
+    let commitment = commit_vartime(&Cpu, &bases, &opening.sum, &opening.blinding).expect("valid");
+    let claims = [Claim { bounds: wide, commitment, opening: &opening }, claim(0, 0), claim(3, 0)];
+    let verdicts = check_openings(&Cpu, &bases, &claims).expect("the CPU does not fail");
+    assert!(matches!(verdicts[..], [Ok(()), Ok(()), Err(OpeningError::Commitment)]), "{verdicts:?}");
+}
+
 #[test]
 fn dimensions_and_bounds_are_checked() {
     let bases = Bases::derive(3).expect("small");
     let generator = curve::generator();
     for got in [0, 1, 2, 4] {
-        let result = check_opening(&bases, &BOUNDS, &generator, &opening(&vec![6; got]));
+        let result = check_opening(&Cpu, &bases, &BOUNDS, &generator, &opening(&vec![6; got]));
         assert!(
             matches!(result, Err(OpeningError::Dimension { expected: 3, got: g }) if g == got),
             "{got} coordinates"
@@ -159,7 +206,7 @@ fn dimensions_and_bounds_are_checked() {
     }
     let none = Bases::derive(0).expect("none");
     assert!(matches!(
-        check_opening(&none, &BOUNDS, &generator, &opening(&[])),
+        check_opening(&Cpu, &none, &BOUNDS, &generator, &opening(&[])),
         Err(OpeningError::Dimension { expected: 0, got: 0 })
     ));
     for bad in [

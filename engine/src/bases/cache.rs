@@ -25,7 +25,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{BasePoint, MAX_DIMENSION};
+use super::MAX_DIMENSION;
+use crate::points::PackedPoint;
 
 /// Name of the file inside the cache directory.
 pub(super) const FILE_NAME: &str = "bases-1.bin";
@@ -36,7 +37,7 @@ const BYTE_ORDER: u32 = 0x0403_0201;
 const CHUNK: usize = 1 << 14;
 const HEADER_BYTES: usize = 128;
 const PREFIX_BYTES: usize = 32;
-const POINT_BYTES: usize = size_of::<BasePoint>();
+const POINT_BYTES: usize = size_of::<PackedPoint>();
 const DIGEST_BYTES: usize = 32;
 
 /// Why the cache of bases could not be used.
@@ -82,8 +83,14 @@ pub(super) struct Mapped {
 
 impl Mapped {
     /// The points, in the file itself.
-    pub(super) fn points(&self) -> &[BasePoint] {
+    pub(super) fn points(&self) -> &[PackedPoint] {
         bytemuck::cast_slice(&self.map[HEADER_BYTES..HEADER_BYTES + self.count * POINT_BYTES])
+    }
+}
+
+impl AsRef<[PackedPoint]> for Mapped {
+    fn as_ref(&self) -> &[PackedPoint] {
+        self.points()
     }
 }
 
@@ -157,7 +164,7 @@ fn checksum(prefix: &[u8], table: &[u8]) -> [u8; 32] {
 }
 
 /// Writes a file beside `path` and renames it, so that no reader ever sees half of it.
-pub(super) fn store(path: &Path, points: &[BasePoint]) -> Result<(), CacheError> {
+pub(super) fn store(path: &Path, points: &[PackedPoint]) -> Result<(), CacheError> {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let failed = |operation, path: &Path| {
         let path = path.to_owned();
@@ -181,7 +188,7 @@ pub(super) fn store(path: &Path, points: &[BasePoint]) -> Result<(), CacheError>
     written
 }
 
-fn write(path: &Path, points: &[BasePoint]) -> io::Result<()> {
+fn write(path: &Path, points: &[PackedPoint]) -> io::Result<()> {
     let table: Vec<u8> = points
         .par_chunks(CHUNK)
         .flat_map_iter(|chunk| <[u8; 32]>::from(Sha256::digest(bytemuck::cast_slice::<_, u8>(chunk))))

@@ -1,12 +1,15 @@
 //! The backend that is always there: portable Rust, vectorised by the compiler, spread over threads by rayon.
 
-pub mod commit;
 mod mask_expand;
+mod msm;
+mod msm_signed;
 mod sum_rows;
 
 use crate::backend::Backend;
+use crate::curve::{Fq, Fr, Projective};
 use crate::error::EngineError;
 use crate::mask::SignedMask;
+use crate::points::{G1, Grumpkin, Points};
 
 /// The CPU, all threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,5 +34,29 @@ impl Backend for Cpu {
 
     fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
         sum_rows::sum_rows(rows, acc)
+    }
+    fn msm_g1_vartime(
+        &self,
+        points: &Points<G1>,
+        scalars: &[Fr],
+    ) -> Result<ark_bn254::G1Projective, EngineError> {
+        msm::msm_vartime(points, scalars)
+    }
+
+    fn msm_grumpkin_vartime(
+        &self,
+        points: &Points<Grumpkin>,
+        scalars: &[Fq],
+    ) -> Result<Projective, EngineError> {
+        msm::msm_vartime(points, scalars)
+    }
+
+    fn msm_signed(
+        &self,
+        points: &Points<Grumpkin>,
+        rows: &[&[i32]],
+        bits: u8,
+    ) -> Result<Vec<Projective>, EngineError> {
+        msm_signed::msm_signed(points, rows, bits)
     }
 }

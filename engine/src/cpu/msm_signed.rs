@@ -1,4 +1,4 @@
-//! `sum_j x_j P_j` for short signed integers `x_j`: the work of a commitment.
+//! `sum_j x_j P_j` for short signed integers `x_j`, row by row: the work of a commitment.
 //!
 //! Bucket method with signed digits and affine points. Source: Bernstein, Doumen, Lange, Oosterwijk
 //! 2012, section 4 (buckets); Montgomery 1987, section 10.3.1 (one inversion for many).
@@ -20,15 +20,16 @@
 
 use std::sync::OnceLock;
 
-use ark_ec::{AffineRepr, CurveGroup};
+use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, BigInt, Field, Zero};
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    bases::BasePoint,
+    backend::check_signed,
     curve::{self, Fq, Fr, Point, Projective},
-    error::Misuse,
+    error::EngineError,
+    points::{Grumpkin, PackedPoint, Points},
 };
 
 /// Points sorted at a time: 2 MiB, what a core's cache holds.
@@ -39,49 +40,36 @@ const BATCH: usize = 1 << 11;
 const MIN_TASK: usize = 1 << 12;
 /// Widest digit, in bits.
 const MAX_WINDOW: u32 = 16;
-/// Widest scalar, in bits.
-pub const MAX_BITS: u32 = 63;
+/// Tasks a thread, so that none waits long for the last.
+const TASKS_A_THREAD: usize = 4;
 /// Up to so many buckets, projective running sums are cheaper than batches.
 const FEW_BUCKETS: usize = 256;
 
-/// `sum_j scalars_j * points_j` for scalars of `bits` bits in two's complement.
-///
-/// Runs on the rayon pool of the caller. Points may repeat, be opposite, or be infinity.
-///
-/// # Errors
-/// [`Misuse`] if the lengths differ, `bits` is not in `2 ..= 63`, or a scalar has more bits.
-pub fn sum_signed<S: Copy + Into<i64> + Sync>(
-    points: &[BasePoint],
-    scalars: &[S],
-    bits: u32,
-) -> Result<Point, Misuse> {
-    if points.len() != scalars.len() {
-        return Err(Misuse::LengthMismatch { what: "scalars", expected: points.len(), got: scalars.len() });
+/// See [`crate::backend::Backend::msm_signed`]. Runs on the rayon pool of the caller.
+pub(super) fn msm_signed(
+    points: &Points<Grumpkin>,
+    rows: &[&[i32]],
+    bits: u8,
+) -> Result<Vec<Projective>, EngineError> {
+    check_signed(points.len(), rows, bits)?;
+    if points.is_empty() || rows.is_empty() {
+        return Ok(vec![Projective::zero(); rows.len()]);
     }
-    if !(2..=MAX_BITS).contains(&bits) {
-        return Err(Misuse::OutOfRange { what: "bits", min: 2, max: MAX_BITS.into(), got: bits.into() });
-    }
-    // No early exit: the time does not tell which scalar is how large.
-    let excess = scalars.iter().fold(0, |excess, &scalar| {
-        let scalar: i64 = scalar.into();
-        excess | (scalar ^ (scalar >> 63)) >> (bits - 1)
-    });
-    if excess != 0 {
-        let top = (1i64 << (bits - 1)) - 1;
-        return Err(Misuse::ScalarWidth { bits, min: -top - 1, max: top });
-    }
-    if points.is_empty() {
-        return Ok(Point::zero());
-    }
-    let n_tasks = rayon::current_num_threads().min(points.len().div_ceil(MIN_TASK));
+    // Many rows are work enough for all threads; a row cut in pieces pays for the buckets of each.
+    let n_threads = rayon::current_num_threads();
+    let n_tasks =
+        n_threads.min((TASKS_A_THREAD * n_threads).div_ceil(rows.len())).min(points.len().div_ceil(MIN_TASK));
     let task_len = points.len().div_ceil(n_tasks);
-    let plan = Plan::new(task_len, bits);
-    let sum = points
-        .par_chunks(task_len)
-        .zip(scalars.par_chunks(task_len))
-        .map(|(points, scalars)| Work::new(plan, points.len()).run(points, scalars))
-        .reduce(Projective::zero, |a, b| a + b);
-    Ok(sum.into_affine())
+    let plan = Plan::new(task_len, bits.into());
+    let sum = |row: &&[i32]| {
+        points
+            .as_slice()
+            .par_chunks(task_len)
+            .zip(row.par_chunks(task_len))
+            .map(|(points, words)| Work::new(plan, points.len()).run(points, words))
+            .reduce(Projective::zero, |a, b| a + b)
+    };
+    Ok(rows.par_iter().map(sum).collect())
 }
 
 /// How the scalars are cut.
@@ -127,8 +115,8 @@ impl Slot {
 
     /// `point`, or `-point` if `negative` is 1, without a branch.
     #[inline]
-    fn signed(point: &BasePoint, negative: u32) -> Self {
-        let (x, y) = point.coordinates();
+    fn signed(point: &PackedPoint, negative: u32) -> Self {
+        let (x, y) = point.coordinates::<Grumpkin>();
         let (plus, minus) = (y.0.0, (-y).0.0);
         let mask = u64::from(negative).wrapping_neg();
         let limbs = std::array::from_fn(|i| plus[i] ^ (mask & (plus[i] ^ minus[i])));
@@ -176,10 +164,10 @@ impl Work {
         }
     }
 
-    fn run<S: Copy + Into<i64>>(mut self, points: &[BasePoint], scalars: &[S]) -> Projective {
-        for (points, scalars) in points.chunks(CHUNK).zip(scalars.chunks(CHUNK)) {
+    fn run(mut self, points: &[PackedPoint], words: &[i32]) -> Projective {
+        for (points, words) in points.chunks(CHUNK).zip(words.chunks(CHUNK)) {
             self.rest.clear();
-            self.rest.extend(scalars.iter().map(|&scalar| scalar.into()));
+            self.rest.extend(words.iter().map(|&word| i64::from(word)));
             for window in 0..self.plan.n_windows {
                 self.cut_digits(window);
                 self.sort();
@@ -230,7 +218,7 @@ impl Work {
     }
 
     /// Copies the points of the chunk behind the buckets, sorted and with their signs.
-    fn gather(&mut self, points: &[BasePoint]) {
+    fn gather(&mut self, points: &[PackedPoint]) {
         let first = self.buckets(self.plan.n_windows);
         for (slot, &entry) in self.slots[first..].iter_mut().zip(&self.order[..points.len()]) {
             *slot = Slot::signed(&points[(entry >> 1) as usize], entry & 1);
