@@ -116,7 +116,7 @@ fn identities(points: &[PackedPoint]) -> Vec<u32> {
     points
         .par_chunks(32)
         .map(|points| {
-            points.iter().enumerate().fold(0, |word, (i, point)| word | u32::from(point.is_identity()) << i)
+            points.iter().enumerate().fold(0, |word, (i, point)| word | u32::from(*point == PackedPoint::INFINITY) << i)
         })
         .collect()
 }
