@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use ark_ec::short_weierstrass::{Affine, Projective};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{BigInt, BigInteger, Field as _, PrimeField, Zero};
+use ark_ff::{BigInt, BigInteger, PrimeField, Zero};
 use blindsum_engine::error::{DeviceError, EngineError, Misuse};
 use blindsum_engine::gpu::probe::{self, FieldOperation, Words};
 use blindsum_engine::gpu::{Gpu, GpuCurve, GpuLimits};
@@ -110,7 +110,11 @@ fn check_field<F: PrimeField<BigInt = BigInt<4>>>(field: Field, limbs: Limbs) {
         assert_eq!(got.len(), a.len());
         for (i, got) in got.iter().enumerate() {
             let expected = words(expect(operation, element::<F>(&a[i]), element::<F>(&b[i])).into_bigint());
-            assert_eq!(*got, expected, "{operation:?} over {field}/{limbs}, a = {:x?}, b = {:x?}", a[i], b[i]);
+            assert_eq!(
+                *got, expected,
+                "{operation:?} over {field}/{limbs}, a = {:x?}, b = {:x?}",
+                a[i], b[i]
+            );
         }
     }
     // Results as operands, which lie anywhere below 2 p.
@@ -119,7 +123,11 @@ fn check_field<F: PrimeField<BigInt = BigInt<4>>>(field: Field, limbs: Limbs) {
         for (i, got) in got.iter().enumerate() {
             let (start, b) = (element::<F>(&a[i]), element::<F>(&b[i]));
             let expected = (0..50).fold(start, |a, _| expect(operation, a, b));
-            assert_eq!(*got, words(expected.into_bigint()), "{operation:?}, fifty times, over {field}/{limbs}");
+            assert_eq!(
+                *got,
+                words(expected.into_bigint()),
+                "{operation:?}, fifty times, over {field}/{limbs}"
+            );
         }
     }
 }
@@ -183,10 +191,7 @@ fn additions_have_no_exceptions() {
 fn operands_of_two_lengths_are_refused() {
     let refused =
         probe::field(open(Limbs::U64x8), Field::Fq, FieldOperation::Add, 1, &[[0; 8]; 2], &[[0; 8]]);
-    assert!(matches!(
-        refused,
-        Err(EngineError::Misuse(Misuse::LengthMismatch { expected: 2, got: 1, .. }))
-    ));
+    assert!(matches!(refused, Err(EngineError::Misuse(Misuse::LengthMismatch { expected: 2, got: 1, .. }))));
 }
 
 /// The software adapter has 64-bit integers; one without them is refused by name when they are asked for.

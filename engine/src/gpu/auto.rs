@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use super::Gpu;
 use crate::backend::Backend;
 use crate::cpu::Cpu;
+use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::{MaskKey, SignedMask};
+use crate::points::{G1, Grumpkin, Points};
 
 /// Keys or rows of a calibration call.
 const N_INPUTS: usize = 16;
@@ -113,6 +115,31 @@ impl Backend for Auto {
 
     fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
         self.pick(self.crossover.sum_rows, rows.len(), acc.len()).sum_rows(rows, acc)
+    }
+
+    fn msm_g1_vartime(
+        &self,
+        points: &Points<G1>,
+        scalars: &[Fr],
+    ) -> Result<ark_bn254::G1Projective, EngineError> {
+        Cpu.msm_g1_vartime(points, scalars)
+    }
+
+    fn msm_grumpkin_vartime(
+        &self,
+        points: &Points<Grumpkin>,
+        scalars: &[Fq],
+    ) -> Result<Projective, EngineError> {
+        Cpu.msm_grumpkin_vartime(points, scalars)
+    }
+
+    fn msm_signed(
+        &self,
+        points: &Points<Grumpkin>,
+        rows: &[&[i32]],
+        bits: u8,
+    ) -> Result<Vec<Projective>, EngineError> {
+        Cpu.msm_signed(points, rows, bits)
     }
 }
 

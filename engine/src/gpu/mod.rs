@@ -5,31 +5,41 @@
 //! an error the buffers are dropped instead.
 
 mod auto;
+mod batch;
 mod buffers;
 mod device;
 pub mod layout;
 mod mask_expand;
+mod msm;
+pub mod probe;
 mod source;
 mod sum_rows;
+mod transfer;
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 pub(crate) use auto::open_auto;
 pub use auto::{Auto, Crossover};
+pub use blindsum_shaders::Limbs;
 use device::Device;
 pub use device::{AdapterReport, adapters};
+pub use msm::{GpuCurve, MsmTuning};
 use source::Kernels;
 
 use crate::backend::Backend;
+use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
+use crate::points::{G1, Grumpkin, Points};
 
 /// Invocations of a workgroup, as the kernels say.
 const GROUP: u32 = 64;
 /// Smallest storage binding that the kernels can work with, in bytes.
 const MIN_BINDING_BYTES: u64 = 4096;
 
-/// Bounds on what one dispatch may touch. The defaults suit a device; tests lower them to reach every edge with little data.
+/// Bounds on what one dispatch may touch, and the arithmetic of the kernels. The defaults suit a device; tests lower them
+/// to reach every edge with little data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GpuLimits {
     /// Largest storage binding in bytes; the adapter's own limit caps it.
@@ -44,6 +54,13 @@ pub struct GpuLimits {
     pub blocks_per_dispatch: u64,
     /// Invocations that fill the device: below it, keys are spread over invocations as well.
     pub busy_invocations: u32,
+    /// Most entries of a multi-scalar multiplication at a time (a digit of a scalar each): 8 bytes, and 3 to 12 more for the
+    /// sums that cross slices.
+    pub entries_per_chunk: u64,
+    /// How the kernels hold field elements; `None` is the fastest way that the adapter has.
+    pub limbs: Option<Limbs>,
+    /// Longest that one dispatch should take where its time depends on the device: keeps it below a driver's watchdog.
+    pub dispatch_budget: Duration,
 }
 
 impl Default for GpuLimits {
@@ -55,6 +72,9 @@ impl Default for GpuLimits {
             keys_per_dispatch: 256,
             blocks_per_dispatch: 1 << 26,
             busy_invocations: 1 << 18,
+            entries_per_chunk: 1 << 26,
+            limbs: None,
+            dispatch_budget: Duration::from_millis(50),
         }
     }
 }
@@ -68,6 +88,10 @@ pub struct Gpu {
     /// Buffers of each operation; absent while in use and after an error.
     mask_expand: Mutex<Option<mask_expand::Buffers>>,
     sum_rows: Mutex<Option<sum_rows::Buffers>>,
+    msm: Mutex<Option<msm::Buffers>>,
+    /// Points that stay on the device, and how fast it adds them.
+    resident: msm::Resident,
+    pace: msm::Pace,
 }
 
 impl Gpu {
@@ -82,9 +106,9 @@ impl Gpu {
     /// Like [`Gpu::open`], with bounds of the caller's choice.
     ///
     /// # Errors
-    /// As [`Gpu::open`].
+    /// As [`Gpu::open`]; [`DeviceError::MissingFeature`] when the adapter cannot compute with the limbs asked for.
     pub fn with_limits(limits: GpuLimits) -> Result<Self, DeviceError> {
-        let device = Device::open()?;
+        let device = Device::open(limits.limbs)?;
         let report = &device.report;
         let binding_bytes = limits.binding_bytes.min(report.max_binding_bytes).min(report.max_buffer_bytes);
         let groups_per_dimension = limits.groups_per_dimension.min(report.max_groups);
@@ -94,6 +118,7 @@ impl Gpu {
             binding_bytes,
             chunk_bytes: limits.chunk_bytes.min(binding_bytes).min(grid_bytes),
             groups_per_dimension,
+            limbs: Some(device.limbs),
             ..limits
         };
         for (what, got, needed) in [
@@ -117,6 +142,9 @@ impl Gpu {
             kernels: Kernels::default(),
             mask_expand: Mutex::default(),
             sum_rows: Mutex::default(),
+            msm: Mutex::default(),
+            resident: msm::Resident::default(),
+            pace: msm::Pace::default(),
         })
     }
 
@@ -130,6 +158,31 @@ impl Gpu {
     #[must_use]
     pub fn limits(&self) -> GpuLimits {
         self.limits
+    }
+
+    /// How the kernels hold field elements on this device.
+    #[must_use]
+    pub fn limbs(&self) -> Limbs {
+        self.device.limbs
+    }
+
+    /// `sum_i scalars_i * points_i`, with choices that are otherwise the cost model's: for measurements.
+    ///
+    /// # Errors
+    /// As [`Backend::msm_g1_vartime`]; [`DeviceError::LimitTooSmall`] when the window's buckets do not fit a binding.
+    pub fn msm_tuned<C: GpuCurve>(
+        &self,
+        points: &Points<C>,
+        scalars: &[C::ScalarField],
+        tuning: MsmTuning,
+    ) -> Result<ark_ec::short_weierstrass::Projective<C>, EngineError> {
+        msm::msm(self, points, scalars, tuning)
+    }
+
+    /// How many handles' points are on the device.
+    #[must_use]
+    pub fn resident_points(&self) -> usize {
+        self.resident.len()
     }
 
     /// Workgroups for `n_invocations`, as a grid with x and y within the limit.
@@ -167,5 +220,30 @@ impl Backend for Gpu {
 
     fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
         sum_rows::sum_rows(self, rows, acc)
+    }
+
+    fn msm_g1_vartime(
+        &self,
+        points: &Points<G1>,
+        scalars: &[Fr],
+    ) -> Result<ark_bn254::G1Projective, EngineError> {
+        msm::msm(self, points, scalars, MsmTuning::default())
+    }
+
+    fn msm_grumpkin_vartime(
+        &self,
+        points: &Points<Grumpkin>,
+        scalars: &[Fq],
+    ) -> Result<Projective, EngineError> {
+        msm::msm(self, points, scalars, MsmTuning::default())
+    }
+
+    fn msm_signed(
+        &self,
+        points: &Points<Grumpkin>,
+        rows: &[&[i32]],
+        bits: u8,
+    ) -> Result<Vec<Projective>, EngineError> {
+        msm::msm_signed(self, points, rows, bits, MsmTuning::default())
     }
 }

@@ -7,10 +7,11 @@ use wgpu::BufferUsages;
 
 use super::Gpu;
 use super::batch::Batch;
-use super::buffers::{Download, Growing, Ring};
+use super::buffers::Growing;
 use super::layout::{ProbeFieldParams, ProbePointParams};
 use super::msm::{GpuCurve, dispatches};
 use super::source::{Access, KernelSpec};
+use super::transfer::{Download, Ring};
 use crate::error::{EngineError, Misuse};
 use crate::points::PackedPoint;
 

@@ -5,7 +5,6 @@
 //! sum   = sum_w 2^(c w) row_w                 (c: bits of a window; Horner's rule from the top)
 //! ```
 
-use ark_ec::PrimeGroup;
 use ark_ec::short_weierstrass::Projective;
 use ark_ff::{AdditiveGroup, Field, Zero};
 
@@ -56,12 +55,15 @@ pub(super) fn horner<C: Curve>(rows: &[Projective<C>], window_bits: u32) -> Proj
 
 #[cfg(test)]
 mod tests {
+    use ark_ec::PrimeGroup;
+
     use super::*;
     use crate::points::Grumpkin;
 
     /// A point with another factor in its coordinates, as the kernels may leave it.
     fn words(k: u64, factor: u64) -> Vec<u32> {
-        let point = Projective::<Grumpkin>::generator() * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(k);
+        let point =
+            Projective::<Grumpkin>::generator() * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(k);
         if point.is_zero() {
             return vec![0; 24];
         }
@@ -77,11 +79,15 @@ mod tests {
     #[test]
     fn items_are_weighted_by_their_place() {
         let generator = Projective::<Grumpkin>::generator();
-        let sums: Vec<u32> = [(5, 1), (7, 16), (0, 1), (11, 3)].into_iter().flat_map(|(k, f)| words(k, f)).collect();
-        let totals: Vec<u32> = [(1, 9), (2, 1), (3, 2), (0, 1)].into_iter().flat_map(|(k, f)| words(k, f)).collect();
-        let expected = generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(6 + 8 * (7 + 3 * 11u64));
+        let sums: Vec<u32> =
+            [(5, 1), (7, 16), (0, 1), (11, 3)].into_iter().flat_map(|(k, f)| words(k, f)).collect();
+        let totals: Vec<u32> =
+            [(1, 9), (2, 1), (3, 2), (0, 1)].into_iter().flat_map(|(k, f)| words(k, f)).collect();
+        let expected =
+            generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(6 + 8 * (7 + 3 * 11u64));
         assert_eq!(row_sum::<Grumpkin>(&sums, &totals, 3), expected);
-        let expected = generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(1 + (3 << 5) + (2u64 << 10));
+        let expected =
+            generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(1 + (3 << 5) + (2u64 << 10));
         let rows = [1u64, 3, 2].map(|k| generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(k));
         assert_eq!(horner::<Grumpkin>(&rows, 5), expected);
     }

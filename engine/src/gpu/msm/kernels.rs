@@ -49,7 +49,8 @@ impl MsmKernels {
         arithmetic: Arithmetic,
         scalar_field: Option<Field>,
     ) -> Result<Self, EngineError> {
-        let spec = |name, arithmetic, params_bytes, buffers| KernelSpec { name, arithmetic, params_bytes, buffers };
+        let spec =
+            |name, arithmetic, params_bytes, buffers| KernelSpec { name, arithmetic, params_bytes, buffers };
         let over_curve = Some(arithmetic);
         let digits = size_of::<MsmDigitParams>();
         let mut specs = vec![
@@ -81,7 +82,7 @@ impl MsmKernels {
 }
 
 /// `n` invocations as dispatches of at most `most` each: the range of a dispatch, and its grid.
-pub(super) fn dispatches(
+pub(in crate::gpu) fn dispatches(
     gpu: &Gpu,
     n: u64,
     most: u64,

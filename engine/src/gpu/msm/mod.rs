@@ -20,19 +20,18 @@ mod passes;
 mod plan;
 mod resident;
 
-use ark_ec::CurveConfig;
 use ark_ec::short_weierstrass::Projective;
 use blindsum_shaders::{Arithmetic, Field};
 use rayon::prelude::*;
-use wgpu::BufferUsages;
 
 use self::finish::{horner, row_sum};
 use self::kernels::MsmKernels;
+pub(super) use self::kernels::dispatches;
 pub(super) use self::pace::Pace;
-use self::passes::{Buffers, Passes};
+pub(super) use self::passes::Buffers;
+use self::passes::Passes;
 use self::plan::{Plan, SUM_BYTES, Scalars};
 pub(super) use self::resident::Resident;
-use super::buffers::Growing;
 use super::{Gpu, with_buffers};
 use crate::backend::{check_msm, check_signed};
 use crate::error::EngineError;
@@ -152,34 +151,40 @@ fn sums<C: GpuCurve>(
     let kernels = MsmKernels::get(gpu, arithmetic, scalar_field)?;
     let resident = gpu.resident.get(gpu, points)?;
 
-    let rows = with_buffers(&gpu.msm, || Buffers::new(gpu), |buffers| {
-        gpu.device.scoped(OPERATION, || {
-            let passes = Passes { gpu, kernels: &kernels, plan: &plan, points: &resident, arithmetic };
-            let pieces = passes.run(buffers, points.len(), |vector, first, out| source.fill(vector, first, out))?;
-            let mut rows = vec![Projective::<C>::default(); n_vectors * plan.n_windows as usize];
-            buffers.read(gpu, |words| {
-                for piece in &pieces {
-                    let n_words = (piece.items * SUM_BYTES / 4) as usize;
-                    let sums = &words[piece.at..piece.at + n_words * piece.n_rows()];
-                    let totals = &words[piece.at + n_words * piece.n_rows()..][..n_words * piece.n_rows()];
-                    let found: Vec<Projective<C>> = sums
-                        .par_chunks_exact(n_words)
-                        .zip(totals.par_chunks_exact(n_words))
-                        .map(|(sums, totals)| row_sum::<C>(sums, totals, piece.log_weight))
-                        .collect();
-                    let windows = piece.group.windows.len();
-                    for (i, row) in found.into_iter().enumerate() {
-                        let (vector, window) = (i / windows, i % windows);
-                        let at = (piece.group.vectors.start + vector) * plan.n_windows as usize
-                            + piece.group.windows.start as usize
-                            + window;
-                        rows[at] = row;
+    let rows = with_buffers(
+        &gpu.msm,
+        || Buffers::new(gpu),
+        |buffers| {
+            gpu.device.scoped(OPERATION, || {
+                let passes = Passes { gpu, kernels: &kernels, plan: &plan, points: &resident, arithmetic };
+                let pieces = passes
+                    .run(buffers, points.len(), |vector, first, out| source.fill(vector, first, out))?;
+                let mut rows = vec![Projective::<C>::default(); n_vectors * plan.n_windows as usize];
+                buffers.read(gpu, |words| {
+                    for piece in &pieces {
+                        let n_words = (piece.items * SUM_BYTES / 4) as usize;
+                        let sums = &words[piece.at..piece.at + n_words * piece.n_rows()];
+                        let totals =
+                            &words[piece.at + n_words * piece.n_rows()..][..n_words * piece.n_rows()];
+                        let found: Vec<Projective<C>> = sums
+                            .par_chunks_exact(n_words)
+                            .zip(totals.par_chunks_exact(n_words))
+                            .map(|(sums, totals)| row_sum::<C>(sums, totals, piece.log_weight))
+                            .collect();
+                        let windows = piece.group.windows.len();
+                        for (i, row) in found.into_iter().enumerate() {
+                            let (vector, window) = (i / windows, i % windows);
+                            let at = (piece.group.vectors.start + vector) * plan.n_windows as usize
+                                + piece.group.windows.start as usize
+                                + window;
+                            rows[at] = row;
+                        }
                     }
-                }
-            })?;
-            buffers.wipe(gpu)?;
-            Ok(rows)
-        })
-    })?;
+                })?;
+                buffers.wipe(gpu)?;
+                Ok(rows)
+            })
+        },
+    )?;
     Ok(rows.par_chunks(plan.n_windows as usize).map(|rows| horner(rows, plan.window_bits)).collect())
 }

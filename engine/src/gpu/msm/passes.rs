@@ -1,5 +1,7 @@
 //! Recording and submitting the passes of one call.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
 use blindsum_shaders::Arithmetic;
@@ -12,11 +14,13 @@ use super::resident::{DevicePoints, Segment};
 use crate::error::EngineError;
 use crate::gpu::Gpu;
 use crate::gpu::batch::Batch;
-use crate::gpu::buffers::{Download, Growing, Ring};
+use crate::gpu::buffers::Growing;
 use crate::gpu::layout::{
     MsmAccumulateParams, MsmDigitParams, MsmMergeParams, MsmReduceParams, MsmScalarsParams, MsmScanAddParams,
     MsmScanParams,
 };
+use crate::gpu::source::Kernel;
+use crate::gpu::transfer::{Download, Ring};
 
 const OPERATION: &str = "msm";
 const NO_KEY: u32 = u32::MAX;
@@ -40,7 +44,8 @@ pub(in crate::gpu) struct Buffers {
 /// Two buffers that go together: keys and sums of heads, or sums and totals of items.
 struct Sums(Growing, Growing);
 
-const STORAGE: BufferUsages = BufferUsages::STORAGE.union(BufferUsages::COPY_DST).union(BufferUsages::COPY_SRC);
+const STORAGE: BufferUsages =
+    BufferUsages::STORAGE.union(BufferUsages::COPY_DST).union(BufferUsages::COPY_SRC);
 
 impl Buffers {
     pub(super) fn new(gpu: &Gpu) -> Result<Self, EngineError> {
@@ -73,17 +78,18 @@ impl Buffers {
     /// Wipes everything that was made of scalars, and waits until that is done.
     pub(super) fn wipe(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
         self.ring.wipe(&gpu.device, OPERATION)?;
-        let mut encoder = gpu.device.encoder(OPERATION);
-        let Self { ring: _, params: _, scalars, counts, totals: _, entries, buckets, heads, items, download } = self;
-        for buffer in scalars.iter().chain([counts, entries, buckets]) {
-            buffer.wipe(&mut encoder);
+        let mut batch = Batch::new(OPERATION);
+        let Self { ring: _, params, scalars, counts, totals: _, entries, buckets, heads, items, download } =
+            self;
+        for buffer in scalars.iter().chain([&*counts, &*entries, &*buckets]) {
+            buffer.wipe(&mut batch);
         }
-        for Sums(first, second) in heads.iter().chain(items) {
-            first.wipe(&mut encoder);
-            second.wipe(&mut encoder);
+        for Sums(first, second) in heads.iter().chain(&*items) {
+            first.wipe(&mut batch);
+            second.wipe(&mut batch);
         }
-        download.wipe(&mut encoder);
-        let submission = gpu.device.queue.submit([encoder.finish()]);
+        download.wipe(&mut batch);
+        let submission = batch.submit(&gpu.device, params)?;
         Ok(gpu.device.wait(OPERATION, &submission)?)
     }
 }
@@ -194,14 +200,18 @@ impl Passes<'_> {
         for (i, vector) in group.vectors.clone().enumerate() {
             let offset = i as u64 * vector_bytes;
             buffers.ring.send(device, OPERATION, &target, offset, vector_bytes, |range, out| {
-                fill(vector, first + range.start / scalar_bytes as usize, out);
+                fill(vector, first + (range.start / scalar_bytes) as usize, out);
             })?;
         }
         if let Some(kernel) = &self.kernels.scalars {
             let mut batch = Batch::new(OPERATION);
             for (range, grid) in dispatches(self.gpu, n_points as u64, self.digits()) {
-                let params =
-                    MsmScalarsParams { begin: range.start, end: range.end, groups_per_row: grid[0], reserved: 0 };
+                let params = MsmScalarsParams {
+                    begin: range.start,
+                    end: range.end,
+                    groups_per_row: grid[0],
+                    reserved: 0,
+                };
                 batch.push(kernel, &params, &[&target], grid);
             }
             batch.submit(device, &mut buffers.params)?;
@@ -217,7 +227,7 @@ impl Passes<'_> {
         let counts = buffers.counts.at_least(device, n_keys * 4)?;
         let entries = buffers.entries.at_least(device, n_entries * ENTRY_BYTES)?;
 
-        let mut batch = Batch::new(OPERATION);
+        let mut batch = Batch::new(OPERATION).split_submits();
         batch.clear(&counts, 0, n_keys * 4);
         self.digits_pass(&mut batch, chunk, &self.kernels.histogram, &[&counts]);
         self.scan(buffers, &mut batch, &counts, n_keys, 0)?;
@@ -233,7 +243,7 @@ impl Passes<'_> {
         if n_entries > CALIBRATION_ADDITIONS && !self.gpu.pace.is_known(self.arithmetic) {
             done = self.calibrate(buffers, chunk, &counts, &entries, &from, n_slices)?;
         }
-        let mut batch = Batch::new(OPERATION);
+        let mut batch = Batch::new(OPERATION).split_submits();
         self.accumulate(&mut batch, chunk, &counts, &entries, &from, done..n_slices);
 
         let (mut n_sums, mut turn) = (n_slices, 1);
@@ -252,7 +262,12 @@ impl Passes<'_> {
                     reserved1: 0,
                     reserved2: 0,
                 };
-                batch.push(&self.kernels.merge, &params, &[&from.0, &from.1, &chunk.buckets, &into.0, &into.1], grid);
+                batch.push(
+                    &self.kernels.merge,
+                    &params,
+                    &[&from.0, &from.1, &chunk.buckets, &into.0, &into.1],
+                    grid,
+                );
             }
             (n_sums, turn, from) = (n_slices, 1 - turn, into);
         }
@@ -265,7 +280,7 @@ impl Passes<'_> {
         &self,
         batch: &mut Batch,
         chunk: &Chunk<'_>,
-        kernel: &std::sync::Arc<crate::gpu::source::Kernel>,
+        kernel: &Arc<Kernel>,
         outputs: &[&wgpu::Buffer],
     ) {
         let n_vectors = chunk.group.vectors.len() as u32;
@@ -277,7 +292,9 @@ impl Passes<'_> {
         };
         let mut bound = vec![&chunk.scalars, &chunk.segment.identities];
         bound.extend(outputs);
-        for (range, [x, y, _]) in dispatches(self.gpu, chunk.n_points.into(), self.digits() / digits_per_point) {
+        for (range, [x, y, _]) in
+            dispatches(self.gpu, chunk.n_points.into(), self.digits() / digits_per_point)
+        {
             let params = MsmDigitParams {
                 n_points: chunk.n_points,
                 first_point: chunk.first_point,
@@ -343,7 +360,7 @@ impl Passes<'_> {
         ends: &wgpu::Buffer,
         entries: &wgpu::Buffer,
         heads: &(wgpu::Buffer, wgpu::Buffer),
-        slices: std::ops::Range<u64>,
+        slices: Range<u64>,
     ) {
         let entries_per_slice = self.plan.entries_per_slice;
         let n = slices.end - slices.start;
@@ -400,7 +417,7 @@ impl Passes<'_> {
     ) -> Result<(), EngineError> {
         let device = &self.gpu.device;
         let (reductions, _) = self.plan.reductions(piece.group.n_rows());
-        let mut batch = Batch::new(OPERATION);
+        let mut batch = Batch::new(OPERATION).split_submits();
         // The first pass reads no totals; something must be bound.
         let mut from = (buckets.clone(), buckets.clone());
         for (pass, reduction) in reductions.iter().enumerate() {

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use crate::error::DeviceError;
 use super::MsmTuning;
+use crate::error::DeviceError;
 use crate::gpu::GpuLimits;
 
 /// Bytes of an affine point, of a projective one, of an entry.
@@ -164,15 +164,7 @@ impl Plan {
             .min(n_points as u64)
             .max(1) as usize;
         let segment_points = segment_points(limits);
-        Ok(Self {
-            scalars,
-            window_bits,
-            n_windows,
-            groups,
-            chunk_points,
-            segment_points,
-            entries_per_slice,
-        })
+        Ok(Self { scalars, window_bits, n_windows, groups, chunk_points, segment_points, entries_per_slice })
     }
 
     /// Buckets of a row.
@@ -204,11 +196,7 @@ impl Plan {
         while passes.is_empty() || (items > 1 && items * n_rows > HOST_ITEMS) {
             let log_items = LOG_ITEMS.min(items.ilog2());
             items >>= log_items;
-            passes.push(Reduction {
-                n_groups: items * n_rows,
-                items_per_group: 1 << log_items,
-                log_weight,
-            });
+            passes.push(Reduction { n_groups: items * n_rows, items_per_group: 1 << log_items, log_weight });
             log_weight += log_items;
         }
         (passes, items)
@@ -274,7 +262,8 @@ mod tests {
             for scalars in KINDS {
                 for n_points in SIZES {
                     for n_vectors in [1, 2, 33] {
-                        let plan = Plan::new(&limits, scalars, n_points, n_vectors, MsmTuning::default()).expect("fits");
+                        let plan = Plan::new(&limits, scalars, n_points, n_vectors, MsmTuning::default())
+                            .expect("fits");
                         check(&plan, binding, n_points, n_vectors);
                     }
                 }
@@ -322,7 +311,9 @@ mod tests {
     #[test]
     fn windows_of_the_usual_sizes() {
         let window = |scalars, log_n: u32| {
-            Plan::new(&limits((1 << 31) - 1), scalars, 1 << log_n, 1, MsmTuning::default()).expect("fits").window_bits
+            Plan::new(&limits((1 << 31) - 1), scalars, 1 << log_n, 1, MsmTuning::default())
+                .expect("fits")
+                .window_bits
         };
         assert_eq!([16, 20, 24].map(|log_n| window(Scalars::Full, log_n)), [13, 16, 20]);
         assert_eq!([16, 20].map(|log_n| window(Scalars::Signed { bits: 16 }, log_n)), [16, 16]);
@@ -331,7 +322,13 @@ mod tests {
 
     #[test]
     fn a_row_that_does_not_fit_is_refused() {
-        let refused = Plan::new(&limits(4096), Scalars::Full, 10, 1, MsmTuning { window_bits: Some(16), ..MsmTuning::default() });
+        let refused = Plan::new(
+            &limits(4096),
+            Scalars::Full,
+            10,
+            1,
+            MsmTuning { window_bits: Some(16), ..MsmTuning::default() },
+        );
         assert!(
             matches!(refused, Err(DeviceError::LimitTooSmall { needed, got: 4096, .. }) if needed > 96 << 15)
         );

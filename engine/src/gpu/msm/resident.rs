@@ -13,8 +13,9 @@ use super::plan::{POINT_BYTES, segment_points};
 use crate::error::EngineError;
 use crate::gpu::Gpu;
 use crate::gpu::batch::Batch;
-use crate::gpu::buffers::{Growing, Ring, create};
+use crate::gpu::buffers::{Growing, create};
 use crate::gpu::layout::MsmPointsParams;
+use crate::gpu::transfer::Ring;
 use crate::points::{PackedPoint, Points, WeakPoints};
 
 const OPERATION: &str = "msm_points";
@@ -107,7 +108,7 @@ fn upload<C: GpuCurve>(gpu: &Gpu, points: &Points<C>) -> Result<DevicePoints, En
 
 fn send_bytes(gpu: &Gpu, ring: &mut Ring, target: &wgpu::Buffer, bytes: &[u8]) -> Result<(), EngineError> {
     ring.send(&gpu.device, OPERATION, target, 0, bytes.len() as u64, |range, out| {
-        out.copy_from_slice(&bytes[range]);
+        out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
     })
 }
 
@@ -116,7 +117,10 @@ fn identities(points: &[PackedPoint]) -> Vec<u32> {
     points
         .par_chunks(32)
         .map(|points| {
-            points.iter().enumerate().fold(0, |word, (i, point)| word | u32::from(*point == PackedPoint::INFINITY) << i)
+            points
+                .iter()
+                .enumerate()
+                .fold(0, |word, (i, point)| word | u32::from(*point == PackedPoint::INFINITY) << i)
         })
         .collect()
 }
