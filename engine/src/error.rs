@@ -151,6 +151,14 @@ pub enum DeviceError {
         /// What the driver says.
         message: String,
     },
+    /// The adapter lacks what the caller's choice needs.
+    #[error("adapter {adapter}: it has no {feature}")]
+    MissingFeature {
+        /// Name of the adapter.
+        adapter: String,
+        /// What is missing.
+        feature: &'static str,
+    },
     /// A limit of the adapter, or one set by the caller, is below what a kernel needs.
     #[error("{what}: {got} is below the {needed} that a kernel needs")]
     LimitTooSmall {

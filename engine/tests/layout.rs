@@ -4,6 +4,7 @@
 use std::mem::offset_of;
 
 use blindsum_engine::gpu::layout::{Key, MaskExpandParams, SumRowsParams};
+use blindsum_shaders::Arithmetic;
 
 /// Name, offset and size of a member.
 type Member = (String, u32, u32);
@@ -60,19 +61,37 @@ fn structs_agree_with_the_shaders() {
     check!("sum_rows", SumRowsParams { n_rows: u32, n_quads: u32, groups_per_row: u32, reserved: u32 });
 }
 
-/// Every kernel has the workgroup size that the host counts with, and the three bindings that its pipeline has.
+/// The text of a kernel that may be written for several arithmetics, for each of them.
+fn texts(name: &str) -> Vec<String> {
+    match blindsum_shaders::kernel(name, None) {
+        Ok(text) => vec![text],
+        Err(_) => Arithmetic::all()
+            .map(|arithmetic| blindsum_shaders::kernel(name, Some(arithmetic)).expect("a kernel"))
+            .collect(),
+    }
+}
+
+/// Every kernel has a workgroup along x alone, its parameters at binding 0, and its buffers from binding 1 on without a
+/// gap: the shape that every pipeline has.
 #[test]
 fn kernels_have_one_shape() {
     for source in blindsum_shaders::KERNELS {
-        let text = blindsum_shaders::kernel(source.name, None).expect("a kernel");
-        let module = naga::front::wgsl::parse_str(&text).expect("valid WGSL");
-        assert_eq!(module.entry_points[0].workgroup_size, [64, 1, 1], "{}", source.name);
-        let mut bindings: Vec<(u32, u32)> = module
-            .global_variables
-            .iter()
-            .filter_map(|(_, variable)| variable.binding.map(|binding| (binding.group, binding.binding)))
-            .collect();
-        bindings.sort_unstable();
-        assert_eq!(bindings, [(0, 0), (0, 1), (0, 2)], "{}", source.name);
+        for text in texts(source.name) {
+            let module = naga::front::wgsl::parse_str(&text).expect("valid WGSL");
+            assert_eq!(module.entry_points[0].workgroup_size[1..], [1, 1], "{}", source.name);
+            let mut bindings: Vec<(u32, u32, naga::AddressSpace)> = module
+                .global_variables
+                .iter()
+                .filter_map(|(_, variable)| {
+                    variable.binding.map(|binding| (binding.group, binding.binding, variable.space))
+                })
+                .collect();
+            bindings.sort_unstable_by_key(|(group, binding, _)| (*group, *binding));
+            for (i, (group, binding, space)) in bindings.into_iter().enumerate() {
+                assert_eq!((group, binding), (0, i as u32), "{}", source.name);
+                let is_uniform = space == naga::AddressSpace::Uniform;
+                assert_eq!(is_uniform, binding == 0, "{}: binding {binding}", source.name);
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use wgpu::{BufferAsyncError, BufferUsages, MapMode, SubmissionIndex};
 
+use super::batch::Batch;
 use super::device::Device;
 use crate::error::{DeviceError, EngineError};
 
@@ -50,10 +51,10 @@ impl Growing {
         }
     }
 
-    /// Records the wiping of the whole buffer.
-    pub(super) fn wipe(&self, encoder: &mut wgpu::CommandEncoder) {
+    /// Notes the wiping of the whole buffer.
+    pub(super) fn wipe(&self, batch: &mut Batch) {
         if let Some(buffer) = &self.buffer {
-            encoder.clear_buffer(buffer, 0, None);
+            batch.clear_all(buffer);
         }
     }
 }
@@ -125,10 +126,10 @@ impl Upload {
         Ok(())
     }
 
-    /// Records the copy of the first `bytes` to the device; [`Self::submitted`] must follow the submission.
-    pub(super) fn copy_to(&self, encoder: &mut wgpu::CommandEncoder, target: &wgpu::Buffer, bytes: u64) {
+    /// Notes the copy of the first `bytes` to the device; [`Self::submitted`] must follow the submission.
+    pub(super) fn copy_to(&self, batch: &mut Batch, target: &wgpu::Buffer, bytes: u64) {
         self.buffer.unmap();
-        encoder.copy_buffer_to_buffer(&self.buffer, 0, target, 0, bytes);
+        batch.copy(&self.buffer, 0, target, 0, bytes);
     }
 
     /// Asks for the memory back once `submission` is done.
@@ -172,28 +173,28 @@ impl SumSlot {
         }
     }
 
-    /// The sum, at least `bytes` long; records that its first `bytes` are zeroed.
+    /// The sum, at least `bytes` long; notes that its first `bytes` are zeroed.
     pub(super) fn zeroed(
         &mut self,
         device: &Device,
-        encoder: &mut wgpu::CommandEncoder,
+        batch: &mut Batch,
         bytes: u64,
     ) -> Result<wgpu::Buffer, EngineError> {
         let sum = self.sum.at_least(device, bytes)?;
-        encoder.clear_buffer(&sum, 0, Some(bytes));
+        batch.clear(&sum, 0, bytes);
         Ok(sum)
     }
 
-    /// Records the copy of the sum's first `bytes` to the staging buffer.
+    /// Notes the copy of the sum's first `bytes` to the staging buffer.
     pub(super) fn copy_back(
         &mut self,
         device: &Device,
-        encoder: &mut wgpu::CommandEncoder,
+        batch: &mut Batch,
         bytes: u64,
     ) -> Result<(), EngineError> {
         let sum = self.sum.at_least(device, bytes)?;
         let staging = self.staging.at_least(device, bytes)?;
-        encoder.copy_buffer_to_buffer(&sum, 0, &staging, 0, bytes);
+        batch.copy(&sum, 0, &staging, 0, bytes);
         Ok(())
     }
 
@@ -226,9 +227,9 @@ impl SumSlot {
         Ok(())
     }
 
-    /// Records the wiping of both buffers.
-    pub(super) fn wipe(&self, encoder: &mut wgpu::CommandEncoder) {
-        self.sum.wipe(encoder);
-        self.staging.wipe(encoder);
+    /// Notes the wiping of both buffers.
+    pub(super) fn wipe(&self, batch: &mut Batch) {
+        self.sum.wipe(batch);
+        self.staging.wipe(batch);
     }
 }

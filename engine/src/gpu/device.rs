@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use wgpu::{DeviceType, ErrorFilter, PollError, PollType, SubmissionIndex};
+use blindsum_shaders::Limbs;
+use wgpu::{DeviceType, ErrorFilter, Features, PollError, PollType, SubmissionIndex};
 
 use crate::error::{DeviceError, EngineError};
 
@@ -14,6 +15,9 @@ const NO_ADAPTER_HINT: &str = "install a Vulkan driver: on Debian and Ubuntu \
 
 /// Longest wait for one submission. Dispatches are bounded far below it.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// Asked for where the adapter has them; nothing else is.
+const FEATURES: Features =
+    Features::SHADER_INT64.union(Features::TIMESTAMP_QUERY).union(Features::PIPELINE_CACHE);
 /// How long one poll blocks before the device is looked at again.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -74,12 +78,12 @@ fn rank(device_type: DeviceType) -> u8 {
 fn report(adapter: &wgpu::Adapter) -> AdapterReport {
     let (info, limits, present) = (adapter.get_info(), adapter.limits(), adapter.features());
     let features = [
-        ("int64", wgpu::Features::SHADER_INT64),
-        ("int64 atomics", wgpu::Features::SHADER_INT64_ATOMIC_ALL_OPS),
-        ("subgroups", wgpu::Features::SUBGROUP),
-        ("timestamps", wgpu::Features::TIMESTAMP_QUERY),
-        ("mappable primary buffers", wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
-        ("pipeline cache", wgpu::Features::PIPELINE_CACHE),
+        ("int64", Features::SHADER_INT64),
+        ("int64 atomics", Features::SHADER_INT64_ATOMIC_ALL_OPS),
+        ("subgroups", Features::SUBGROUP),
+        ("timestamps", Features::TIMESTAMP_QUERY),
+        ("mappable primary buffers", Features::MAPPABLE_PRIMARY_BUFFERS),
+        ("pipeline cache", Features::PIPELINE_CACHE),
     ];
     AdapterReport {
         name: info.name,
@@ -115,6 +119,20 @@ pub fn adapters() -> Vec<AdapterReport> {
     ranked_adapters().iter().map(report).collect()
 }
 
+/// The limbs asked for, if the features allow them; without a wish the fastest.
+fn pick_limbs(wish: Option<Limbs>, features: Features, adapter: &str) -> Result<Limbs, DeviceError> {
+    let has_int64 = features.contains(Features::SHADER_INT64);
+    match wish {
+        None if has_int64 => Ok(Limbs::U64x8),
+        None => Ok(Limbs::L13x20),
+        Some(Limbs::U64x8) if !has_int64 => Err(DeviceError::MissingFeature {
+            adapter: adapter.to_owned(),
+            feature: "64-bit integers in shaders",
+        }),
+        Some(limbs) => Ok(limbs),
+    }
+}
+
 /// What the driver's callbacks have said so far.
 #[derive(Default)]
 struct Complaints {
@@ -127,20 +145,28 @@ pub(super) struct Device {
     pub(super) report: AdapterReport,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
+    /// How the kernels hold field elements.
+    pub(super) limbs: Limbs,
     complaints: Arc<Mutex<Complaints>>,
 }
 
 impl Device {
-    /// Opens the best adapter with all of its limits.
-    pub(super) fn open() -> Result<Self, DeviceError> {
+    /// Opens the best adapter with all of its limits, and with these limbs or the fastest that it has.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoAdapter`], [`DeviceError::NoDevice`]; [`DeviceError::MissingFeature`] when it lacks what the
+    /// limbs need.
+    pub(super) fn open(limbs: Option<Limbs>) -> Result<Self, DeviceError> {
         let adapter = ranked_adapters()
             .into_iter()
             .next()
             .ok_or_else(|| DeviceError::NoAdapter { hint: NO_ADAPTER_HINT.to_owned() })?;
         let report = report(&adapter);
+        let features = adapter.features() & FEATURES;
+        let limbs = pick_limbs(limbs, features, &report.name)?;
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("blindsum"),
-            required_features: wgpu::Features::empty(),
+            required_features: features,
             required_limits: adapter.limits(),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::Performance,
@@ -163,7 +189,12 @@ impl Device {
             let mut complaints = uncaptured.lock().unwrap_or_else(PoisonError::into_inner);
             complaints.uncaptured.get_or_insert_with(|| error.to_string());
         }));
-        Ok(Self { report, device, queue, complaints })
+        Ok(Self { report, device, queue, limbs, complaints })
+    }
+
+    /// An encoder for commands of this operation.
+    pub(super) fn encoder(&self, operation: &'static str) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(operation) })
     }
 
     /// Fails when the device is lost, or has complained outside of every error scope.
@@ -255,9 +286,24 @@ mod tests {
     }
 
     #[test]
+    fn limbs_follow_the_features() {
+        let pick = |wish, features| pick_limbs(wish, features, "an adapter");
+        assert_eq!(pick(None, FEATURES), Ok(Limbs::U64x8));
+        assert_eq!(pick(None, Features::empty()), Ok(Limbs::L13x20));
+        for limbs in Limbs::ALL {
+            assert_eq!(pick(Some(limbs), FEATURES), Ok(limbs));
+        }
+        assert_eq!(pick(Some(Limbs::L13x20), Features::empty()), Ok(Limbs::L13x20));
+        assert!(matches!(
+            pick(Some(Limbs::U64x8), Features::empty()),
+            Err(DeviceError::MissingFeature { .. })
+        ));
+    }
+
+    #[test]
     #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
     fn a_lost_device_is_a_typed_error() {
-        let device = Device::open().expect("an adapter");
+        let device = Device::open(None).expect("an adapter");
         device.scoped("nothing", || Ok(())).expect("a healthy device");
         device.device.destroy();
         // The callback runs from a poll that finds the queue empty.
@@ -271,7 +317,7 @@ mod tests {
     #[test]
     #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
     fn a_buffer_beyond_the_limit_is_a_typed_error() {
-        let device = Device::open().expect("an adapter");
+        let device = Device::open(None).expect("an adapter");
         let result = device.scoped("allocate", || {
             let _ = device.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("too large"),

@@ -13,15 +13,22 @@ use rayon::prelude::*;
 use wgpu::BufferUsages;
 use zeroize::Zeroizing;
 
+use super::batch::Batch;
 use super::buffers::{Growing, SumSlot, Upload};
 use super::layout::{Key, MaskExpandParams};
-use super::source::PARAMS_STRIDE;
+use super::source::{Access, KernelSpec};
 use super::{GROUP, Gpu, with_buffers};
 use crate::backend::check_word_range;
 use crate::error::EngineError;
 use crate::mask::{Sign, SignedMask};
 
 const OPERATION: &str = "mask_expand";
+const KERNEL: KernelSpec = KernelSpec {
+    name: OPERATION,
+    arithmetic: None,
+    params_bytes: size_of::<MaskExpandParams>(),
+    buffers: &[Access::Read, Access::ReadWrite],
+};
 const BLOCK_BYTES: u64 = 64;
 const KEY_BYTES: u64 = size_of::<Key>() as u64;
 /// Keys on the device at a time (512 KiB).
@@ -35,12 +42,12 @@ const WORDS_PER_TASK: usize = 1 << 14;
 pub(super) struct Buffers {
     upload: Upload,
     keys: Growing,
+    params: Growing,
     slots: [Slot; 2],
 }
 
 /// A chunk in flight.
 struct Slot {
-    params: Growing,
     sum: SumSlot,
     /// Words of the accumulator that the pending sum belongs to: start, end, and words to skip in the first block.
     target: (usize, usize, usize),
@@ -48,11 +55,7 @@ struct Slot {
 
 impl Slot {
     const fn new() -> Self {
-        Self {
-            params: Growing::new("mask_expand params", BufferUsages::UNIFORM.union(BufferUsages::COPY_DST)),
-            sum: SumSlot::new("mask_expand sum", "mask_expand staging"),
-            target: (0, 0, 0),
-        }
+        Self { sum: SumSlot::new("mask_expand sum", "mask_expand staging"), target: (0, 0, 0) }
     }
 
     /// Adds the chunk in flight, if there is one, to its words of `acc`.
@@ -159,6 +162,7 @@ pub(super) fn mask_expand(
         Ok(Buffers {
             upload: Upload::new(&gpu.device, "mask_expand key staging", max_keys * KEY_BYTES)?,
             keys: Growing::new("mask_expand keys", BufferUsages::STORAGE | BufferUsages::COPY_DST),
+            params: Growing::new("mask_expand params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
             slots: [Slot::new(), Slot::new()],
         })
     };
@@ -181,7 +185,7 @@ fn expand_batch(
     acc: &mut [u32],
 ) -> Result<(), EngineError> {
     let device = &gpu.device;
-    let kernel = gpu.kernels.get(device, OPERATION, size_of::<MaskExpandParams>())?;
+    let kernel = gpu.kernels.get(device, &KERNEL)?;
 
     let n_subtract = masks.iter().filter(|mask| mask.sign == Sign::Subtract).count();
     let mut words = Zeroizing::new(Vec::with_capacity(masks.len() * 8));
@@ -193,37 +197,23 @@ fn expand_batch(
     let key_bytes: &[u8] = bytemuck::cast_slice(&words);
     buffers.upload.write(device, OPERATION, std::iter::once((0, key_bytes)))?;
     let keys = buffers.keys.at_least(device, buffers.upload.bytes())?;
-    let mut encoder = encoder(gpu);
-    buffers.upload.copy_to(&mut encoder, &keys, key_bytes.len() as u64);
-    let submission = device.queue.submit([encoder.finish()]);
+    let mut batch = Batch::new(OPERATION);
+    buffers.upload.copy_to(&mut batch, &keys, key_bytes.len() as u64);
+    let submission = batch.submit(device, &mut buffers.params)?;
     buffers.upload.submitted(submission);
 
     let max_blocks = (gpu.limits.chunk_bytes / BLOCK_BYTES) as u32;
     for (i, chunk) in chunks(first_word, acc.len(), max_blocks).enumerate() {
         let slot = &mut buffers.slots[i % 2];
         slot.finish(gpu, acc)?;
-        let dispatches = dispatches(gpu, &chunk, n_subtract as u32, masks.len() as u32);
-
-        let mut params = vec![0; dispatches.len() * PARAMS_STRIDE as usize];
-        for (block, dispatch) in params.chunks_exact_mut(PARAMS_STRIDE as usize).zip(&dispatches) {
-            block[..size_of::<MaskExpandParams>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
-        }
-        let params_buffer = slot.params.at_least(device, params.len() as u64)?;
-        device.queue.write_buffer(&params_buffer, 0, &params);
-
         let bytes = u64::from(chunk.n_blocks) * BLOCK_BYTES;
-        let mut first = self::encoder(gpu);
-        let sum = slot.sum.zeroed(device, &mut first, bytes)?;
-        device.queue.submit([first.finish()]);
-        let bindings = kernel.bind(device, &params_buffer, &keys, &sum);
-        for (block, dispatch) in dispatches.iter().enumerate() {
-            let mut encoder = self::encoder(gpu);
-            kernel.dispatch(&mut encoder, &bindings, block as u32, dispatch.grid);
-            device.queue.submit([encoder.finish()]);
+        let mut batch = Batch::new(OPERATION).split_submits();
+        let sum = slot.sum.zeroed(device, &mut batch, bytes)?;
+        for Dispatch { params, grid } in dispatches(gpu, &chunk, n_subtract as u32, masks.len() as u32) {
+            batch.push(&kernel, &params, &[&keys, &sum], grid);
         }
-        let mut last = self::encoder(gpu);
-        slot.sum.copy_back(device, &mut last, bytes)?;
-        let submission = device.queue.submit([last.finish()]);
+        slot.sum.copy_back(device, &mut batch, bytes)?;
+        let submission = batch.submit(device, &mut buffers.params)?;
         slot.sum.submitted(device, bytes, submission)?;
         slot.target = (chunk.start, chunk.end, chunk.skip);
     }
@@ -236,17 +226,13 @@ fn expand_batch(
 /// Wipes keys and streams on the device and in the staging memory, and waits until that is done.
 fn wipe(gpu: &Gpu, buffers: &mut Buffers) -> Result<(), EngineError> {
     buffers.upload.wipe(&gpu.device, OPERATION)?;
-    let mut encoder = encoder(gpu);
-    buffers.keys.wipe(&mut encoder);
+    let mut batch = Batch::new(OPERATION);
+    buffers.keys.wipe(&mut batch);
     for slot in &buffers.slots {
-        slot.sum.wipe(&mut encoder);
+        slot.sum.wipe(&mut batch);
     }
-    let submission = gpu.device.queue.submit([encoder.finish()]);
+    let submission = batch.submit(&gpu.device, &mut buffers.params)?;
     Ok(gpu.device.wait(OPERATION, &submission)?)
-}
-
-fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
-    gpu.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(OPERATION) })
 }
 
 #[cfg(test)]

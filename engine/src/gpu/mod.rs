@@ -5,6 +5,7 @@
 //! an error the buffers are dropped instead.
 
 mod auto;
+mod batch;
 mod buffers;
 mod device;
 pub mod layout;
@@ -13,9 +14,11 @@ mod source;
 mod sum_rows;
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 pub(crate) use auto::open_auto;
 pub use auto::{Auto, Crossover};
+pub use blindsum_shaders::Limbs;
 use device::Device;
 pub use device::{AdapterReport, adapters};
 use source::Kernels;
@@ -29,7 +32,8 @@ const GROUP: u32 = 64;
 /// Smallest storage binding that the kernels can work with, in bytes.
 const MIN_BINDING_BYTES: u64 = 4096;
 
-/// Bounds on what one dispatch may touch. The defaults suit a device; tests lower them to reach every edge with little data.
+/// Bounds on what one dispatch may touch, and the arithmetic of the kernels. The defaults suit a device; tests lower them
+/// to reach every edge with little data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GpuLimits {
     /// Largest storage binding in bytes; the adapter's own limit caps it.
@@ -44,6 +48,10 @@ pub struct GpuLimits {
     pub blocks_per_dispatch: u64,
     /// Invocations that fill the device: below it, keys are spread over invocations as well.
     pub busy_invocations: u32,
+    /// How the kernels hold field elements; `None` is the fastest way that the adapter has.
+    pub limbs: Option<Limbs>,
+    /// Longest that one dispatch should take where its time depends on the device: keeps it below a driver's watchdog.
+    pub dispatch_budget: Duration,
 }
 
 impl Default for GpuLimits {
@@ -55,6 +63,8 @@ impl Default for GpuLimits {
             keys_per_dispatch: 256,
             blocks_per_dispatch: 1 << 26,
             busy_invocations: 1 << 18,
+            limbs: None,
+            dispatch_budget: Duration::from_millis(50),
         }
     }
 }
@@ -82,9 +92,9 @@ impl Gpu {
     /// Like [`Gpu::open`], with bounds of the caller's choice.
     ///
     /// # Errors
-    /// As [`Gpu::open`].
+    /// As [`Gpu::open`]; [`DeviceError::MissingFeature`] when the adapter cannot compute with the limbs asked for.
     pub fn with_limits(limits: GpuLimits) -> Result<Self, DeviceError> {
-        let device = Device::open()?;
+        let device = Device::open(limits.limbs)?;
         let report = &device.report;
         let binding_bytes = limits.binding_bytes.min(report.max_binding_bytes).min(report.max_buffer_bytes);
         let groups_per_dimension = limits.groups_per_dimension.min(report.max_groups);
@@ -94,6 +104,7 @@ impl Gpu {
             binding_bytes,
             chunk_bytes: limits.chunk_bytes.min(binding_bytes).min(grid_bytes),
             groups_per_dimension,
+            limbs: Some(device.limbs),
             ..limits
         };
         for (what, got, needed) in [
@@ -130,6 +141,12 @@ impl Gpu {
     #[must_use]
     pub fn limits(&self) -> GpuLimits {
         self.limits
+    }
+
+    /// How the kernels hold field elements on this device.
+    #[must_use]
+    pub fn limbs(&self) -> Limbs {
+        self.device.limbs
     }
 
     /// Workgroups for `n_invocations`, as a grid with x and y within the limit.

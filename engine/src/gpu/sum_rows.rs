@@ -6,21 +6,31 @@
 //!
 //! Twin: `engine/src/cpu/sum_rows.rs`. Kernel: `shaders/sum_rows.wgsl`.
 
+use std::sync::Arc;
+
 use wgpu::BufferUsages;
 
+use super::batch::Batch;
 use super::buffers::{Growing, SumSlot, Upload};
 use super::layout::SumRowsParams;
-use super::source::Kernel;
+use super::source::{Access, Kernel, KernelSpec};
 use super::{Gpu, with_buffers};
 use crate::backend::check_rows;
 use crate::error::EngineError;
 
 const OPERATION: &str = "sum_rows";
+const KERNEL: KernelSpec = KernelSpec {
+    name: OPERATION,
+    arithmetic: None,
+    params_bytes: size_of::<SumRowsParams>(),
+    buffers: &[Access::Read, Access::ReadWrite],
+};
 const QUAD_BYTES: u64 = 16;
 
 /// What is kept between calls.
 pub(super) struct Buffers {
     lanes: [Lane; 2],
+    params: Growing,
     sum: SumSlot,
 }
 
@@ -28,7 +38,6 @@ pub(super) struct Buffers {
 struct Lane {
     upload: Upload,
     rows: Growing,
-    params: Growing,
 }
 
 impl Lane {
@@ -40,7 +49,6 @@ impl Lane {
                 gpu.limits.chunk_bytes / QUAD_BYTES * QUAD_BYTES,
             )?,
             rows: Growing::new("sum_rows rows", BufferUsages::STORAGE | BufferUsages::COPY_DST),
-            params: Growing::new("sum_rows params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
         })
     }
 }
@@ -53,12 +61,13 @@ pub(super) fn sum_rows(gpu: &Gpu, rows: &[&[u32]], acc: &mut [u32]) -> Result<()
     let create = || {
         Ok(Buffers {
             lanes: [Lane::new(gpu)?, Lane::new(gpu)?],
+            params: Growing::new("sum_rows params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
             sum: SumSlot::new("sum_rows sum", "sum_rows sum staging"),
         })
     };
     with_buffers(&gpu.sum_rows, create, |buffers| {
         gpu.device.scoped(OPERATION, || {
-            let kernel = gpu.kernels.get(&gpu.device, OPERATION, size_of::<SumRowsParams>())?;
+            let kernel = gpu.kernels.get(&gpu.device, &KERNEL)?;
             let chunk_words = (gpu.limits.chunk_bytes / QUAD_BYTES * 4) as usize;
             for (i, acc) in acc.chunks_mut(chunk_words).enumerate() {
                 sum_chunk(gpu, &kernel, buffers, rows, i * chunk_words, acc)?;
@@ -71,7 +80,7 @@ pub(super) fn sum_rows(gpu: &Gpu, rows: &[&[u32]], acc: &mut [u32]) -> Result<()
 /// Adds words `first .. first + acc.len()` of every row to `acc`.
 fn sum_chunk(
     gpu: &Gpu,
-    kernel: &Kernel,
+    kernel: &Arc<Kernel>,
     buffers: &mut Buffers,
     rows: &[&[u32]],
     first: usize,
@@ -82,9 +91,9 @@ fn sum_chunk(
     let row_bytes = n_quads as u64 * QUAD_BYTES;
     let [x, y] = gpu.grid(n_quads as u32);
 
-    let mut start = encoder(gpu);
+    let mut start = Batch::new(OPERATION);
     let sum = buffers.sum.zeroed(device, &mut start, row_bytes)?;
-    device.queue.submit([start.finish()]);
+    start.submit(device, &mut buffers.params)?;
 
     let rows_per_batch = (buffers.lanes[0].upload.bytes() / row_bytes) as usize;
     for (i, batch) in rows.chunks(rows_per_batch).enumerate() {
@@ -97,26 +106,22 @@ fn sum_chunk(
         lane.upload.write(device, OPERATION, pieces)?;
         let bytes = batch.len() as u64 * row_bytes;
         let rows = lane.rows.at_least(device, lane.upload.bytes().min(bytes.next_power_of_two()))?;
-        let params = lane.params.at_least(device, size_of::<SumRowsParams>() as u64)?;
-        let values = SumRowsParams {
+        let params = SumRowsParams {
             n_rows: batch.len() as u32,
             n_quads: n_quads as u32,
             groups_per_row: x,
             reserved: 0,
         };
-        device.queue.write_buffer(&params, 0, bytemuck::bytes_of(&values));
-
-        let bindings = kernel.bind(device, &params, &rows, &sum);
-        let mut encoder = encoder(gpu);
-        lane.upload.copy_to(&mut encoder, &rows, bytes);
-        kernel.dispatch(&mut encoder, &bindings, 0, [x, y, 1]);
-        let submission = device.queue.submit([encoder.finish()]);
+        let mut batch = Batch::new(OPERATION);
+        lane.upload.copy_to(&mut batch, &rows, bytes);
+        batch.push(kernel, &params, &[&rows, &sum], [x, y, 1]);
+        let submission = batch.submit(device, &mut buffers.params)?;
         lane.upload.submitted(submission);
     }
 
-    let mut last = encoder(gpu);
+    let mut last = Batch::new(OPERATION);
     buffers.sum.copy_back(device, &mut last, row_bytes)?;
-    let submission = device.queue.submit([last.finish()]);
+    let submission = last.submit(device, &mut buffers.params)?;
     buffers.sum.submitted(device, row_bytes, submission)?;
     buffers.sum.finish(device, OPERATION, |sum| {
         for (word, addend) in acc.iter_mut().zip(sum) {
@@ -127,16 +132,12 @@ fn sum_chunk(
 
 /// Wipes rows and sums on the device and in the staging memory, and waits until that is done.
 fn wipe(gpu: &Gpu, buffers: &mut Buffers) -> Result<(), EngineError> {
-    let mut encoder = encoder(gpu);
+    let mut batch = Batch::new(OPERATION);
     for lane in &mut buffers.lanes {
         lane.upload.wipe(&gpu.device, OPERATION)?;
-        lane.rows.wipe(&mut encoder);
+        lane.rows.wipe(&mut batch);
     }
-    buffers.sum.wipe(&mut encoder);
-    let submission = gpu.device.queue.submit([encoder.finish()]);
+    buffers.sum.wipe(&mut batch);
+    let submission = batch.submit(&gpu.device, &mut buffers.params)?;
     Ok(gpu.device.wait(OPERATION, &submission)?)
-}
-
-fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
-    gpu.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(OPERATION) })
 }
