@@ -198,6 +198,7 @@ class Federation:
                 opening=bs.Opening.from_bytes(opening.to_bytes()),
                 parameters=self.parameters,
                 bases=self.bases,
+                engine=self.engine,
             )
             stage.note(f"the sum of {len(certificate.participants)} signed vectors, and of nothing else")
         return Round(

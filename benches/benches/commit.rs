@@ -12,7 +12,8 @@ use std::{
 use ark_ec::VariableBaseMSM;
 use ark_ff::{BigInt, PrimeField};
 use blindsum_engine::{
-    bases::{BasePoint, Bases},
+    bases::Bases,
+    cpu::Cpu,
     curve::{Fq, Point, Projective},
     pedersen::{commit_vartime, commit_words},
     secret::Blinding,
@@ -46,7 +47,7 @@ impl Case {
         let bases = all.prefix(1 << log_size).expect("derived");
         let words: Vec<i32> = (0..bases.len()).map(|_| (rng.next_u32() as i32 >> 16).max(-32767)).collect();
         Self {
-            points: bases.as_slice().iter().map(BasePoint::to_point).collect(),
+            points: bases.points().unpack(),
             wide: words.iter().map(|x| i64::from(*x) << 8).collect(),
             unsigned: words.iter().map(|x| *x as u16).collect(),
             bigints: words.iter().map(|x| Fq::from(*x).into_bigint()).collect(),
@@ -57,11 +58,12 @@ impl Case {
     }
 
     fn ours(&self) {
-        black_box(commit_words(&self.bases, &self.words, 16, &self.blinding)).expect("words of 16 bits");
+        black_box(commit_words(&Cpu, &self.bases, &self.words, 16, &self.blinding))
+            .expect("words of 16 bits");
     }
 
     fn ours_vartime_24(&self) {
-        let _ = black_box(commit_vartime(&self.bases, &self.wide, self.blinding.expose()))
+        let _ = black_box(commit_vartime(&Cpu, &self.bases, &self.wide, self.blinding.expose()))
             .expect("words of 24 bits");
     }
 

@@ -296,6 +296,9 @@ fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use blindsum_engine::curve::{Fq, Fr, Projective};
+    use blindsum_engine::points::{G1, G1Projective, Grumpkin, Points};
+
     use super::*;
 
     /// A device whose sums are off by one word.
@@ -319,6 +322,27 @@ mod tests {
             Cpu.sum_rows(rows, acc)?;
             acc[N_WORDS - 1] ^= 1;
             Ok(())
+        }
+
+        fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
+            Cpu.msm_g1_vartime(points, scalars)
+        }
+
+        fn msm_grumpkin_vartime(
+            &self,
+            points: &Points<Grumpkin>,
+            scalars: &[Fq],
+        ) -> Result<Projective, EngineError> {
+            Cpu.msm_grumpkin_vartime(points, scalars)
+        }
+
+        fn msm_signed(
+            &self,
+            points: &Points<Grumpkin>,
+            rows: &[&[i32]],
+            bits: u8,
+        ) -> Result<Vec<Projective>, EngineError> {
+            Cpu.msm_signed(points, rows, bits)
         }
     }
 

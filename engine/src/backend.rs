@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{EngineError, Misuse};
 use crate::mask::SignedMask;
-use crate::points::{G1, Grumpkin, Points};
+use crate::points::{G1, G1Projective, Grumpkin, Points};
 
 /// Fewest and most bits of a word of [`Backend::msm_signed`].
 const SIGNED_BITS: core::ops::RangeInclusive<u8> = 2..=32;
@@ -45,11 +45,7 @@ pub trait Backend: Send + Sync {
     ///
     /// # Errors
     /// [`Misuse::LengthMismatch`] unless there is one scalar a point; [`EngineError::Device`] when the device fails.
-    fn msm_g1_vartime(
-        &self,
-        points: &Points<G1>,
-        scalars: &[Fr],
-    ) -> Result<ark_bn254::G1Projective, EngineError>;
+    fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError>;
 
     /// `sum_i scalars_i * points_i` on Grumpkin, otherwise as [`Backend::msm_g1_vartime`].
     ///

@@ -18,6 +18,8 @@ use crate::error::Misuse;
 
 /// G1 of BN254: coordinates in [`ark_bn254::Fq`], scalars in [`ark_bn254::Fr`].
 pub type G1 = ark_bn254::g1::Config;
+/// A point of G1 in projective coordinates.
+pub type G1Projective = ark_bn254::G1Projective;
 /// Grumpkin: coordinates in [`ark_bn254::Fr`], scalars in [`ark_bn254::Fq`].
 pub type Grumpkin = ark_grumpkin::GrumpkinConfig;
 

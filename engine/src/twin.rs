@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
-use crate::points::{G1, Grumpkin, Points};
+use crate::points::{G1, G1Projective, Grumpkin, Points};
 
 /// Runs every operation on `A` and on `B` and refuses to go on when they differ.
 #[derive(Clone, Debug)]
@@ -67,11 +67,7 @@ impl<A: Backend, B: Backend> Backend for Twin<A, B> {
         self.compare("sum_rows", acc, &copy)
     }
 
-    fn msm_g1_vartime(
-        &self,
-        points: &Points<G1>,
-        scalars: &[Fr],
-    ) -> Result<ark_bn254::G1Projective, EngineError> {
+    fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
         let left = self.left.msm_g1_vartime(points, scalars)?;
         let right = self.right.msm_g1_vartime(points, scalars)?;
         self.compare("msm_g1_vartime", &[left.into_affine()], &[right.into_affine()])?;
@@ -137,11 +133,7 @@ mod tests {
             Ok(())
         }
 
-        fn msm_g1_vartime(
-            &self,
-            points: &Points<G1>,
-            scalars: &[Fr],
-        ) -> Result<ark_bn254::G1Projective, EngineError> {
+        fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
             Ok(-Cpu.msm_g1_vartime(points, scalars)?)
         }
 

@@ -8,6 +8,7 @@ use std::{
 use blindsum_engine::{
     EngineError,
     bases::Bases,
+    cpu::Cpu,
     curve::point_from_bytes,
     opening::{Opening, OpeningBounds, check_opening},
 };
@@ -113,7 +114,7 @@ pub unsafe extern "C" fn blindsum_check_opening(
             participants: bounds.participants,
             dp_bound: bounds.dp_bound,
         };
-        Ok(check_opening(bases, &bounds, &commitment, &opening)?)
+        Ok(check_opening(&Cpu, bases, &bounds, &commitment, &opening)?)
     })
 }
 

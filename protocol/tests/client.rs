@@ -107,10 +107,10 @@ fn the_released_shares_open_the_sum_and_nothing_else_is_needed() {
         .collect();
     assert_eq!(sum, expected);
     let total = commitments.iter().fold(
-        commit_vartime(&cohort.bases, &[0; DIMENSION as usize], &Fq::from(0u8)).unwrap(),
+        commit_vartime(&Cpu, &cohort.bases, &[0; DIMENSION as usize], &Fq::from(0u8)).unwrap(),
         |sum, point| (sum + point).into(),
     );
-    assert_eq!(commit_vartime(&cohort.bases, &sum, &blinding).unwrap(), total);
+    assert_eq!(commit_vartime(&Cpu, &cohort.bases, &sum, &blinding).unwrap(), total);
 }
 
 #[test]
@@ -655,10 +655,10 @@ fn a_client_attests_only_to_a_sum_that_opens() {
         .map(|j| cohort.vectors[..5].iter().fold(0u32, |sum, vector| sum.wrapping_add(vector.as_u32()[j])))
         .collect();
     let opening = Opening::from_words(&words, Fq::from(9u8));
-    let point = commit_vartime(&cohort.bases, &opening.sum, &opening.blinding).unwrap();
+    let point = commit_vartime(&Cpu, &cohort.bases, &opening.sum, &opening.blinding).unwrap();
     let attest = |cohort: &mut Cohort, context, opening: &Opening| {
         let Cohort { clients, round, bases, rng, .. } = cohort;
-        clients[0].attest_opened(&context, round, bases, &survivors.posted, &point, opening, rng)
+        clients[0].attest_opened(&context, round, bases, &Cpu, &survivors.posted, &point, opening, rng)
     };
     let message = attest(&mut cohort, survivors.context, &opening).unwrap();
     let opened = Opened::decode(&message, &limits()).unwrap();

@@ -37,7 +37,7 @@ fn check(cohort: &Cohort, outcome: &CohortOutcome) {
         participants: participants.count() as u32,
         dp_bound: 0,
     };
-    check_opening(&cohort.bases, &bounds, &outcome.commitment().unwrap(), opening).unwrap();
+    check_opening(&Cpu, &cohort.bases, &bounds, &outcome.commitment().unwrap(), opening).unwrap();
 
     assert_eq!(tree::root(outcome.leaves()), outcome.leaves_root());
     let zero = fr_from_bytes(&[0; 32]).unwrap();

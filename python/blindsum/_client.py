@@ -240,13 +240,15 @@ class Client:
         *,
         parameters: _native.RoundParameters,
         bases: _native.Bases,
+        engine: _native.Engine | None = None,
     ) -> bytes:
         """After the round: checks that the published sum opens the (verified) certificate's commitment and is in range, and says so,
         signed. A certificate does not show that anybody knows the sum; payment waits for a threshold of these.
+        Checks on the CPU unless there is an `engine`.
 
         Raises `Refused` (`DoesNotOpen`, or a round that this client took no part in).
         """
-        return self._session.attest_opened(certificate, opening, parameters, bases)
+        return self._session.attest_opened(certificate, opening, parameters, bases, engine)
 
     def __repr__(self) -> str:
         return f"Client(slot {self.slot})"

@@ -16,8 +16,10 @@ def verify(
     opening: _native.Opening | None = None,
     parameters: _native.RoundParameters | None = None,
     bases: _native.Bases | None = None,
+    engine: _native.Engine | None = None,
 ) -> _native.Certificate:
-    """Verifies a certificate against the caller's own record and, if an `opening` is given, the published sum against it.
+    """Verifies a certificate against the caller's own record and, if an `opening` is given, the published sum against it
+    (on the CPU unless there is an `engine`).
 
     Returns the certificate. Raises `DecodeError`, `VerifyError` or `OpeningError`, and `TypeError` if an opening comes without the
     round's parameters and bases.
@@ -28,7 +30,7 @@ def verify(
     if opening is not None:
         if parameters is None or bases is None:
             raise TypeError("an opening is checked with the parameters of its round and the bases")
-        _native.check_opening(bases, parameters, certificate, opening)
+        _native.check_opening(bases, parameters, certificate, opening, engine=engine)
     return certificate
 
 

@@ -26,7 +26,7 @@ use crate::{
     cohort::{PyRoundParameters, address, mode},
     error::{Failure, Result},
     keys::{PyRoster, PySecretKey},
-    vectors::{PyBases, PyEngine, PyOpening, quantizer},
+    vectors::{PyBases, PyEngine, PyOpening, backend, quantizer},
 };
 
 /// A journal of the caller's own: an object with `store(bytes)` and `load()`.
@@ -170,7 +170,8 @@ impl PyClient {
         py.detach(|| Ok(free(&self.0)?.unmask(request, view.as_ref(), &mut os_rng())?))
     }
 
-    /// Checks the opening itself before it signs.
+    /// Checks the opening itself before it signs, on the CPU unless there is an `engine`.
+    #[pyo3(signature = (certificate, opening, parameters, bases, engine=None))]
     fn attest_opened(
         &self,
         py: Python<'_>,
@@ -178,13 +179,16 @@ impl PyClient {
         opening: &PyOpening,
         parameters: &PyRoundParameters,
         bases: &PyBases,
+        engine: Option<&PyEngine>,
     ) -> Result<Vec<u8>> {
         let inputs = certificate.0.inputs();
+        let backend = backend(engine);
         py.detach(|| {
             Ok(free(&self.0)?.attest_opened(
                 &inputs.round_context(),
                 &parameters.0,
                 &bases.0,
+                backend,
                 &inputs.participants(),
                 &inputs.commitment(),
                 &opening.0,

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use blindsum_engine::{
+    backend::Backend,
     bases::Bases,
+    cpu::Cpu,
     curve::{fq_from_bytes, fq_to_bytes, point_from_bytes, point_to_bytes},
     engine::{BackendChoice, Engine},
     noise::DpNoise,
@@ -50,6 +52,11 @@ impl PyEngine {
     fn __repr__(&self) -> String {
         format!("Engine({:?})", self.0.selection().backend)
     }
+}
+
+/// The engine's backend; without an engine, the CPU.
+pub(crate) fn backend(engine: Option<&PyEngine>) -> &dyn Backend {
+    engine.map_or(&Cpu, |engine| engine.0.backend())
 }
 
 /// The public points that vectors are committed with: derived once, cached on disk with a checksum, mapped into memory.
@@ -126,9 +133,12 @@ impl PyOpening {
         self.0.sum.last().copied().unwrap_or(0)
     }
 
-    /// The commitment that it opens, 64 bytes.
-    fn commitment(&self, py: Python<'_>, bases: &PyBases) -> Result<[u8; 64]> {
-        py.detach(|| Ok(point_to_bytes(&commit_vartime(&bases.0, &self.0.sum, &self.0.blinding)?)))
+    /// The commitment that it opens, 64 bytes. Computed on the CPU unless there is an `engine`.
+    #[pyo3(signature = (bases, *, engine=None))]
+    fn commitment(&self, py: Python<'_>, bases: &PyBases, engine: Option<&PyEngine>) -> Result<[u8; 64]> {
+        let backend = backend(engine);
+        let Opening { sum, blinding } = &self.0;
+        py.detach(|| Ok(point_to_bytes(&commit_vartime(backend, &bases.0, sum, blinding)?)))
     }
 
     /// The weighted mean of the updates as one flat vector, without the weight.
@@ -155,23 +165,28 @@ pub(crate) fn quantizer(parameters: &PyRoundParameters) -> Result<Quantizer> {
 }
 
 /// Returns if the opening is the one of the certificate's commitment and every coordinate is in range for its participants;
-/// raises `OpeningError` otherwise. The certificate must have been verified: this says nothing about it.
+/// raises `OpeningError` otherwise. The certificate must have been verified: this says nothing about it. Computed on the CPU
+/// unless there is an `engine`.
 #[pyfunction]
+#[pyo3(signature = (bases, parameters, certificate, opening, *, engine=None))]
 pub(crate) fn check_opening(
     py: Python<'_>,
     bases: &PyBases,
     parameters: &PyRoundParameters,
     certificate: &PyCertificate,
     opening: &PyOpening,
+    engine: Option<&PyEngine>,
 ) -> Result<()> {
     let inputs = certificate.0.inputs();
     let bounds = OpeningBounds::new(&quantizer(parameters)?, inputs.participants().count() as u32);
-    py.detach(|| Ok(check(&bases.0, &bounds, &inputs.commitment(), &opening.0)?))
+    let backend = backend(engine);
+    py.detach(|| Ok(check(backend, &bases.0, &bounds, &inputs.commitment(), &opening.0)?))
 }
 
 /// `check_opening` against a commitment (64 bytes) and a number of participants that the caller knows from elsewhere, such as
 /// those of one group, or the sum of several cohorts' certificates.
 #[pyfunction]
+#[pyo3(signature = (bases, parameters, commitment, participants, opening, *, engine=None))]
 pub(crate) fn check_opening_of(
     py: Python<'_>,
     bases: &PyBases,
@@ -179,8 +194,10 @@ pub(crate) fn check_opening_of(
     commitment: &[u8],
     participants: u32,
     opening: &PyOpening,
+    engine: Option<&PyEngine>,
 ) -> Result<()> {
     let commitment = point_from_bytes(&array("commitment", commitment)?)?;
     let bounds = OpeningBounds::new(&quantizer(parameters)?, participants);
-    py.detach(|| Ok(check(&bases.0, &bounds, &commitment, &opening.0)?))
+    let backend = backend(engine);
+    py.detach(|| Ok(check(backend, &bases.0, &bounds, &commitment, &opening.0)?))
 }

@@ -16,12 +16,14 @@ def test_the_honest_claim_holds_from_bytes(finished: Finished) -> None:
     certificate = bs.verify(
         finished.verifier, finished.record, data,
         opening=bs.Opening.from_bytes(finished.opening.to_bytes()), parameters=own.parameters, bases=own.bases,
+        engine=own.engine,
     )
     assert certificate == finished.certificate and certificate.development
     assert certificate.participants == finished.posted
     assert certificate.roster_root == own.roster.root and certificate.size == CLIENTS
     assert certificate.key_id == finished.proving_key.verifying_key.key_id == finished.verifier.key_id
     assert finished.opening.commitment(own.bases) == certificate.commitment == finished.outcome.commitment
+    assert finished.opening.commitment(own.bases, engine=own.engine) == certificate.commitment
     finished.verifier.verify_many([(finished.record, certificate), (finished.record, data)])
 
 
@@ -80,6 +82,7 @@ def test_an_altered_sum_does_not_open(finished: Finished) -> None:
             bs.check_opening(own.bases, own.parameters, finished.certificate, bs.Opening(total, finished.opening.blinding))
         assert caught.value.reason == reason
     bs.check_opening(own.bases, own.parameters, finished.certificate, finished.opening)
+    bs.check_opening(own.bases, own.parameters, finished.certificate, finished.opening, engine=own.engine)
 
 
 def test_an_impostors_proof_holds_for_its_own_roster_only(finished: Finished) -> None:
@@ -123,6 +126,8 @@ def test_clients_attest_what_opens_and_nothing_else(finished: Finished) -> None:
     public = {"parameters": own.parameters, "bases": own.bases}
     message = own.client(slot).attest_opened(finished.certificate, finished.opening, **public)
     assert bs.check_attestation(message, own.roster, finished.certificate, finished.opening) == slot
+    on_engine = own.client(slot).attest_opened(finished.certificate, finished.opening, **public, engine=own.engine)
+    assert bs.check_attestation(on_engine, own.roster, finished.certificate, finished.opening) == slot
     total = finished.opening.sum
     total[0] += 1
     altered = bs.Opening(total, finished.opening.blinding)

@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::EngineError;
 use crate::mask::SignedMask;
-use crate::points::{G1, Grumpkin, Points};
+use crate::points::{G1, G1Projective, Grumpkin, Points};
 
 /// The CPU, all threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,11 +35,7 @@ impl Backend for Cpu {
     fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
         sum_rows::sum_rows(rows, acc)
     }
-    fn msm_g1_vartime(
-        &self,
-        points: &Points<G1>,
-        scalars: &[Fr],
-    ) -> Result<ark_bn254::G1Projective, EngineError> {
+    fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
         msm::msm_vartime(points, scalars)
     }
 

@@ -1,4 +1,5 @@
-//! Opening the groups: commitments first, then masks, then the check of the sum against both.
+//! Opening the groups: commitments first, then masks, then the check of the sums against both, of all groups in one call
+//! of the backend.
 
 use ark_ff::Zero;
 use blindsum_engine::{
@@ -6,7 +7,7 @@ use blindsum_engine::{
     bases::Bases,
     curve::{Fq, Point, Projective},
     error::EngineError,
-    opening::{Opening, OpeningBounds, OpeningError, check_opening},
+    opening::{Claim, Opening, OpeningBounds, check_openings},
     roster::Bitmap,
     schnorr::SignedCommitment,
 };
@@ -19,7 +20,10 @@ use crate::{
     outcome::{CohortOutcome, Complaint, FailedGroup, GroupFailure, GroupOpening, GroupOutcome},
 };
 
-/// What an opened group adds to the cohort.
+/// What a group that posted comes to.
+type Attempt = Result<Opened, Failure>;
+
+/// What an opened group adds to the cohort, once its opening is checked.
 struct Opened {
     signed: Vec<(u8, SignedCommitment)>,
     opening: Opening,
@@ -93,13 +97,12 @@ impl Aggregator {
             complaints: Vec::new(),
         };
         let mut total = Total::new(dimension);
-        for group in self.config().groups() {
-            let posted = group.members.intersection(&closed.digest.posted);
-            if posted.is_empty() {
+        for (group, posted, attempt) in self.open_groups(round, closed, backend, bases)? {
+            let Some(attempt) = attempt else {
                 outcome.groups.push(GroupOutcome::Idle { group: group.index });
                 continue;
-            }
-            match self.open_group(round, closed, &group, posted, backend, bases)? {
+            };
+            match attempt {
                 Ok(opened) => {
                     total.add(&opened);
                     outcome.signed.extend(opened.signed);
@@ -169,6 +172,53 @@ impl Aggregator {
         })
     }
 
+    /// Every group with those of it that posted, and what it comes to: `None` if nobody did.
+    fn open_groups(
+        &self,
+        round: &Round,
+        closed: &Closed,
+        backend: &dyn Backend,
+        bases: &Bases,
+    ) -> Result<Vec<(Group, Bitmap, Option<Attempt>)>, ProtocolError> {
+        let mut groups = Vec::with_capacity(self.config().n_groups());
+        for group in self.config().groups() {
+            let posted = group.members.intersection(&closed.digest.posted);
+            let attempt = if posted.is_empty() {
+                None
+            } else {
+                Some(self.open_group(round, closed, &group, posted, backend)?)
+            };
+            groups.push((group, posted, attempt));
+        }
+        let parameters = &round.parameters;
+        let claims: Vec<Claim<'_>> = groups
+            .iter()
+            .filter_map(|(_, posted, attempt)| Some((posted, attempt.as_ref()?.as_ref().ok()?)))
+            .map(|(posted, opened)| Claim {
+                bounds: OpeningBounds {
+                    bits: parameters.bits,
+                    w_min: parameters.w_min,
+                    w_max: parameters.w_max,
+                    participants: posted.count() as u32,
+                    dp_bound: parameters.dp.bound,
+                },
+                commitment: opened.commitment,
+                opening: &opened.opening,
+            })
+            .collect();
+        let verdicts = check_openings(backend, bases, &claims)?;
+        let opened = groups
+            .iter_mut()
+            .filter_map(|(_, _, attempt)| attempt.as_mut().filter(|attempt| attempt.is_ok()));
+        for (attempt, verdict) in opened.zip(verdicts) {
+            if let Err(reason) = verdict {
+                *attempt = Err(GroupFailure::Opening(reason).into());
+            }
+        }
+        Ok(groups)
+    }
+
+    /// The opening that a group's shares give, not yet held against its commitments.
     fn open_group(
         &self,
         round: &Round,
@@ -176,8 +226,7 @@ impl Aggregator {
         group: &Group,
         posted: Bitmap,
         backend: &dyn Backend,
-        bases: &Bases,
-    ) -> Result<Result<Opened, Failure>, ProtocolError> {
+    ) -> Result<Attempt, ProtocolError> {
         if let Some(reason) = self.failed_before_release(closed, group, posted) {
             return Ok(Err(reason.into()));
         }
@@ -205,21 +254,7 @@ impl Aggregator {
             Err(reason) => return Ok(Err(reason.into())),
         };
         // A group's sum never wraps: each word, read as i32, is the sum itself.
-        let opening = Opening::from_words(&words, blinding);
-        drop(words);
-        let parameters = &round.parameters;
-        let bounds = OpeningBounds {
-            bits: parameters.bits,
-            w_min: parameters.w_min,
-            w_max: parameters.w_max,
-            participants: posted.count() as u32,
-            dp_bound: parameters.dp.bound,
-        };
-        match check_opening(bases, &bounds, &commitment, &opening) {
-            Ok(()) => Ok(Ok(Opened { signed, opening, commitment })),
-            Err(OpeningError::Engine(error)) => Err(error.into()),
-            Err(reason) => Ok(Err(GroupFailure::Opening(reason).into())),
-        }
+        Ok(Ok(Opened { signed, opening: Opening::from_words(&words, blinding), commitment }))
     }
 
     /// Opens the sealed commitment of `slot`; its leaf and the circuit's chain must accept it.

@@ -224,7 +224,7 @@ impl Client {
             *inputs;
         let b = &setup.self_secret;
         let blinding = Blinding::generate(rng);
-        let commitment = commit(bases, vector, &blinding)?;
+        let commitment = commit(backend, bases, vector, &blinding)?;
         let (signed, leaf) = sign_commitment(&self.key, self.slot, &context, commitment.point(), rng);
         let (nonce, sealed) = seal_commitment(b, &context, self.slot, &leaf, &signed, rng);
 

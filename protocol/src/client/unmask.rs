@@ -1,9 +1,10 @@
 //! The client's third exchange, and strict mode's extra one: agree on the survivors, release shares.
 
 use blindsum_engine::{
+    backend::Backend,
     bases::Bases,
     curve::{Fq, Point, fr_to_bytes},
-    opening::{Opening, OpeningBounds, check_opening},
+    opening::{Opening, OpeningBounds, OpeningError, check_opening},
     roster::{Bitmap, RoundContext},
     schnorr::{self, Kind, Signature},
 };
@@ -131,13 +132,15 @@ impl Client {
     /// `commitment` and `participants` are those of the accepted certificate. Changes no state.
     ///
     /// # Errors
-    /// [`Refusal::NotMasked`] for a round the client took no part in, [`Refusal::DoesNotOpen`].
+    /// [`Refusal::NotMasked`] for a round the client took no part in, [`Refusal::DoesNotOpen`]; a failure of the
+    /// device.
     #[expect(clippy::too_many_arguments, reason = "each is a part of the published result")]
     pub fn attest_opened(
         &self,
         context: &RoundContext,
         own: &RoundParameters,
         bases: &Bases,
+        backend: &dyn Backend,
         participants: &Bitmap,
         commitment: &Point,
         opening: &Opening,
@@ -151,8 +154,10 @@ impl Client {
             participants: participants.count() as u32,
             dp_bound: own.dp.bound,
         };
-        check_opening(bases, &bounds, commitment, opening)
-            .map_err(|error| Refusal::DoesNotOpen { reason: error.to_string() })?;
+        check_opening(backend, bases, &bounds, commitment, opening).map_err(|error| match error {
+            OpeningError::Engine(error) => ProtocolError::from(error),
+            error => Refusal::DoesNotOpen { reason: error.to_string() }.into(),
+        })?;
         let hash = Sha256::digest(opening.to_bytes()).into();
         Ok(Opened::sign(&self.key, *context, self.slot, hash, rng).encode())
     }

@@ -1,6 +1,7 @@
 //! Commitments made once the others' are known: they open to fiction, and meet no stored leaf.
 
 use blindsum_engine::{
+    cpu::Cpu,
     curve::{Fq, Point, Projective, random_fq},
     pedersen::commit_words,
     schnorr::sign_commitment,
@@ -18,7 +19,8 @@ fn a_rogue_commitment_opens_and_misses_the_stored_root() {
     let outcome = cohort.run();
     let fiction: Vec<i32> = cohort.puppet_words();
     let blinding = random_fq(&mut cohort.rng);
-    let target = commit_words(&cohort.bases, &fiction, BITS, &Blinding::from(blinding)).unwrap().point();
+    let target =
+        commit_words(&Cpu, &cohort.bases, &fiction, BITS, &Blinding::from(blinding)).unwrap().point();
     let others = outcome.signed()[1..].iter().fold(Projective::default(), |sum, (_, s)| sum + s.commitment);
     let rogue = Point::from(Projective::from(target) - others);
     // The attack works as far as the commitments go.
@@ -44,7 +46,7 @@ fn a_second_signature_of_the_same_client_misses_the_root_too() {
     let mut cohort = Shape::one_group(6, Mode::Strict).build();
     let outcome = cohort.run();
     let words = cohort.puppet_words();
-    let commitment = commit_words(&cohort.bases, &words, BITS, &Blinding::from(Fq::from(4u8))).unwrap();
+    let commitment = commit_words(&Cpu, &cohort.bases, &words, BITS, &Blinding::from(Fq::from(4u8))).unwrap();
     let key = &cohort.members[&3].key;
     let (_, leaf) = sign_commitment(key, 3, outcome.round_context(), commitment.point(), &mut cohort.rng);
     assert_ne!(leaf, outcome.leaves()[3]);

@@ -86,6 +86,43 @@ fn out_of_range_is_refused_even_when_it_opens() {
     }
 }
 
+/// The sums of all groups are checked in one call: the verdict on one is not laid on another.
+#[test]
+fn every_group_has_its_own_verdict() {
+    for first_lies in [false, true] {
+        let mut cohort = Shape { puppets: vec![2, 10], ..Shape::two_groups(Mode::Chain) }.build();
+        cohort.puppet_setup(2, |_| ());
+        cohort.puppet_setup(10, |_| ());
+        cohort.run_setup(&[]);
+        cohort.run_masks(&[]);
+        let (bases, mut rng) = (cohort.bases.clone(), cohort.rng.clone());
+        cohort.puppet_mask(2, |input, puppet, context| {
+            if first_lies {
+                let mut words = input.words.clone();
+                *words.last_mut().unwrap() = -2000;
+                *input = puppet.vartime_input(&words, context, &bases, &mut rng);
+            }
+        });
+        cohort.puppet_mask(10, |input, _, _| input.words[5] += 1);
+        cohort.agree();
+        cohort.run_releases(&[]);
+        let outcome = cohort.finish().unwrap();
+        let failed: Vec<_> = outcome.failed().map(|failed| (failed.group, &failed.reason)).collect();
+        let (last, others) = failed.split_last().unwrap();
+        assert!(matches!(last, (1, GroupFailure::Opening(OpeningError::Commitment))), "{failed:?}");
+        if first_lies {
+            assert!(
+                matches!(others, [(0, GroupFailure::Opening(OpeningError::Weight { .. }))]),
+                "{failed:?}"
+            );
+            assert!(outcome.opening().is_none());
+        } else {
+            assert!(others.is_empty(), "{failed:?}");
+            assert_eq!(outcome.participants(), Bitmap::range(0, 8), "the other group stands");
+        }
+    }
+}
+
 /// A client's own verbs refuse a weight out of range before anything leaves.
 #[test]
 fn a_client_refuses_its_own_wrong_weight() {

@@ -131,7 +131,7 @@ impl Puppet {
         rng: &mut ChaCha20Rng,
     ) -> Input {
         let blinding = random_fq(rng);
-        let commitment = commit_words(bases, words, BITS, &Blinding::from(blinding)).unwrap().point();
+        let commitment = commit_words(&Cpu, bases, words, BITS, &Blinding::from(blinding)).unwrap().point();
         let (signed, leaf) = sign_commitment(&self.key, self.slot, context, commitment, rng);
         Input { words: words.to_vec(), blinding, signed, leaf, complaints: Bitmap::EMPTY, b: self.b }
     }
@@ -146,7 +146,7 @@ impl Puppet {
     ) -> Input {
         let blinding = random_fq(rng);
         let wide: Vec<i64> = words.iter().map(|word| i64::from(*word)).collect();
-        let commitment = commit_vartime(bases, &wide, &blinding).unwrap();
+        let commitment = commit_vartime(&Cpu, bases, &wide, &blinding).unwrap();
         let (signed, leaf) = sign_commitment(&self.key, self.slot, context, commitment, rng);
         Input { words: words.to_vec(), blinding, signed, leaf, complaints: Bitmap::EMPTY, b: self.b }
     }
