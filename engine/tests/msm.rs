@@ -325,3 +325,169 @@ fn cpu_refuses_misuse_and_goes_on() {
     check_misuse(&Cpu);
     check_reuse(&Cpu);
 }
+
+/// On llvmpipe as on any GPU. A machine without an adapter fails these tests: build with `SKIP_GPU_TESTS=1` to see
+/// them as ignored.
+#[cfg(feature = "gpu")]
+mod gpu {
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use blindsum_engine::error::DeviceError;
+    use blindsum_engine::gpu::{Gpu, GpuLimits, Limbs, MsmTuning};
+    use blindsum_engine::twin::Twin;
+
+    use super::*;
+
+    fn open(limits: GpuLimits) -> Gpu {
+        Gpu::with_limits(limits).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// One device a limb variant: its kernels are compiled once.
+    fn shared(limbs: Limbs) -> &'static Gpu {
+        static GPUS: [OnceLock<Gpu>; 2] = [const { OnceLock::new() }; 2];
+        GPUS[usize::from(limbs == Limbs::L13x20)]
+            .get_or_init(|| open(GpuLimits { limbs: Some(limbs), ..GpuLimits::default() }))
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn gpu_msm_is_naive_on_g1() {
+        check_msm_all::<G1>(shared(Limbs::U64x8));
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn gpu_msm_is_naive_on_grumpkin() {
+        check_msm_all::<Grumpkin>(shared(Limbs::U64x8));
+        check_reuse(shared(Limbs::U64x8));
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn gpu_msm_signed_is_naive() {
+        check_signed_all(shared(Limbs::U64x8));
+        check_misuse(shared(Limbs::U64x8));
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn gpu_without_64_bit_integers_is_naive() {
+        check_msm_all::<G1>(shared(Limbs::L13x20));
+        check_msm_all::<Grumpkin>(shared(Limbs::L13x20));
+        check_signed_all(shared(Limbs::L13x20));
+        check_misuse(shared(Limbs::L13x20));
+        check_reuse(shared(Limbs::L13x20));
+    }
+
+    /// A binding of 1 MiB, a few groups a dimension, a budget that no dispatch meets: chunks, groups of rows, segments and
+    /// dispatches at once.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn a_small_gpu_is_naive() {
+        let gpu = open(GpuLimits {
+            binding_bytes: 1 << 20,
+            groups_per_dimension: 9,
+            dispatch_budget: Duration::from_micros(100),
+            ..GpuLimits::default()
+        });
+        check_msm_all::<G1>(&gpu);
+        check_signed_all(&gpu);
+        check_reuse(&gpu);
+        // More than the 2^14 points of a segment, and enough additions for their rate to be measured.
+        for of_scalars in ["uniform", "equal", "mostly 0 and 1"] {
+            check_msm::<G1>(&gpu, (1 << 14) + 33, "random", of_scalars);
+        }
+        check_signed(&gpu, (1 << 15) + 1, 16, "infinity among them", &WORDS);
+    }
+
+    /// The smallest binding there is: a row at a time, and less.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn the_smallest_gpu_is_naive() {
+        let gpu = open(GpuLimits { binding_bytes: 4096, ..GpuLimits::default() });
+        for n in [1, 63, 64, 65, 300] {
+            check_msm::<Grumpkin>(&gpu, n, "infinity among them", "uniform");
+            check_msm::<Grumpkin>(&gpu, n, "random", "equal");
+            check_signed(&gpu, n, 32, "random", &["uniform", "lowest", "zero"]);
+        }
+        let (mut rng, tuning) =
+            (ChaCha20Rng::seed_from_u64(SEED), MsmTuning { window_bits: Some(16), ..MsmTuning::default() });
+        let points = Points::new(&points::<G1>("random", 5, &mut rng));
+        match gpu.msm_tuned(&points, &scalars("uniform", 5, &mut rng), tuning) {
+            Err(EngineError::Device(DeviceError::LimitTooSmall { needed, got: 4096, .. })) => {
+                assert!(needed >= 96 << 15);
+            }
+            other => panic!("{other:?}"),
+        }
+        check_msm::<G1>(&gpu, 5, "random", "uniform");
+    }
+
+    /// Whatever the window and the slice, the sum is the same.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn tuning_changes_no_sum() {
+        let (gpu, mut rng) = (shared(Limbs::U64x8), ChaCha20Rng::seed_from_u64(SEED));
+        let affine = points::<G1>("a progression", 700, &mut rng);
+        let points = Points::new(&affine);
+        for family in ["uniform", "equal"] {
+            let scalars = scalars(family, 700, &mut rng);
+            let expected = naive::msm(&affine, &scalars);
+            for (window_bits, entries_per_slice) in
+                [(2, 8), (3, 1), (5, 2), (7, 3), (8, 64), (10, 1000), (13, 16), (15, 33), (16, 32)]
+            {
+                let tuning =
+                    MsmTuning { window_bits: Some(window_bits), entries_per_slice: Some(entries_per_slice) };
+                let got = gpu.msm_tuned(&points, &scalars, tuning).expect("a backend that works");
+                assert_eq!(got, expected, "{family} scalars, {tuning:?}");
+            }
+        }
+    }
+
+    /// Points go up once for all clones and equal handles, and are dropped with the last.
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn points_stay_on_the_device_as_long_as_they_are_held() {
+        let (gpu, mut rng) = (open(GpuLimits::default()), ChaCha20Rng::seed_from_u64(SEED));
+        let affine = points::<Grumpkin>("random", 10, &mut rng);
+        let scalars = scalars("uniform", 10, &mut rng);
+        let sum = |points: &Points<Grumpkin>| {
+            gpu.msm_grumpkin_vartime(points, &scalars[..points.len()]).expect("a backend that works")
+        };
+        let (first, equal, other) = (Points::new(&affine), Points::new(&affine), Points::new(&affine[1..]));
+        assert_eq!(gpu.resident_points(), 0);
+        assert_eq!(sum(&first), sum(&first.clone()));
+        assert_eq!(sum(&first), sum(&equal));
+        assert_eq!(gpu.resident_points(), 1);
+        sum(&other);
+        assert_eq!(gpu.resident_points(), 2);
+        drop(first);
+        sum(&equal);
+        sum(&other);
+        assert_eq!(gpu.resident_points(), 2);
+        drop(equal);
+        sum(&other);
+        assert_eq!(gpu.resident_points(), 1);
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn twin_of_cpu_and_gpu() {
+        let twin = Twin::new(Cpu, open(GpuLimits::default()));
+        check_msm::<G1>(&twin, 3 * LARGE + 1, "random", "mostly 0 and 1");
+        check_signed(&twin, 3 * LARGE + 1, 16, "random", &["uniform", "both ends"]);
+    }
+
+    #[test]
+    #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
+    fn calls_from_several_threads_take_turns() {
+        std::thread::scope(|scope| {
+            for n in [100, 101, 102] {
+                scope.spawn(move || {
+                    check_msm::<G1>(shared(Limbs::U64x8), n, "random", "uniform");
+                    check_signed(shared(Limbs::U64x8), n, 16, "random", &["uniform"; 3]);
+                });
+            }
+        });
+    }
+}

@@ -316,7 +316,7 @@ mod tests {
                 .window_bits
         };
         assert_eq!([16, 20, 24].map(|log_n| window(Scalars::Full, log_n)), [13, 16, 20]);
-        assert_eq!([16, 20].map(|log_n| window(Scalars::Signed { bits: 16 }, log_n)), [16, 16]);
+        assert_eq!([16, 20].map(|log_n| window(Scalars::Signed { bits: 16 }, log_n)), [8, 16]);
         assert_eq!([12, 16].map(|log_n| window(Scalars::Signed { bits: 8 }, log_n)), [8, 8]);
     }
 
