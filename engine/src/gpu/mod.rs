@@ -14,6 +14,7 @@ mod msm;
 pub mod probe;
 mod source;
 mod sum_rows;
+mod threads;
 mod transfer;
 
 use std::sync::{Mutex, PoisonError};

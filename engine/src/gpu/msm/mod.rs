@@ -32,14 +32,17 @@ pub(super) use self::passes::Buffers;
 use self::passes::Passes;
 use self::plan::{Plan, SUM_BYTES, Scalars};
 pub(super) use self::resident::Resident;
+use super::threads::for_each_chunk;
 use super::{Gpu, with_buffers};
 use crate::backend::{check_msm, check_signed};
 use crate::error::EngineError;
 use crate::points::{Curve, G1, Grumpkin, Points};
 
 const OPERATION: &str = "msm";
-/// Scalars that one host thread copies at a time.
-const SCALARS_PER_TASK: usize = 1 << 12;
+/// Fewest scalars that a host thread is worth copying.
+const SCALARS_PER_TASK: usize = 1 << 14;
+/// Fewest rows that a host thread is worth adding up: tens of additions each.
+const ROWS_PER_TASK: usize = 4;
 
 /// A curve that the kernels are generated for.
 pub trait GpuCurve: Curve {
@@ -93,14 +96,11 @@ impl<C: Curve> Source<'_, C> {
     fn fill(&self, vector: usize, first: usize, out: &mut [u8]) {
         match self {
             Self::Full(scalars) => {
-                let n = out.len() / 32;
-                out.par_chunks_mut(32 * SCALARS_PER_TASK)
-                    .zip(scalars[first..first + n].par_chunks(SCALARS_PER_TASK))
-                    .for_each(|(out, scalars)| {
-                        for (out, scalar) in out.chunks_exact_mut(32).zip(scalars) {
-                            out.copy_from_slice(bytemuck::cast_slice(&C::scalar_limbs(scalar)));
-                        }
-                    });
+                for_each_chunk(out, 32 * SCALARS_PER_TASK, |at, out| {
+                    for (out, scalar) in out.chunks_exact_mut(32).zip(&scalars[first + at / 32..]) {
+                        out.copy_from_slice(bytemuck::cast_slice(&C::scalar_limbs(scalar)));
+                    }
+                });
             }
             Self::Signed { rows, .. } => {
                 let n = out.len() / 4;
@@ -166,11 +166,13 @@ fn sums<C: GpuCurve>(
                         let sums = &words[piece.at..piece.at + n_words * piece.n_rows()];
                         let totals =
                             &words[piece.at + n_words * piece.n_rows()..][..n_words * piece.n_rows()];
-                        let found: Vec<Projective<C>> = sums
-                            .par_chunks_exact(n_words)
-                            .zip(totals.par_chunks_exact(n_words))
-                            .map(|(sums, totals)| row_sum::<C>(sums, totals, piece.log_weight))
-                            .collect();
+                        let mut found = vec![Projective::<C>::default(); piece.n_rows()];
+                        for_each_chunk(&mut found, ROWS_PER_TASK, |first, found| {
+                            for (i, row) in found.iter_mut().enumerate() {
+                                let range = (first + i) * n_words..(first + i + 1) * n_words;
+                                *row = row_sum(&sums[range.clone()], &totals[range], piece.log_weight);
+                            }
+                        });
                         let windows = piece.group.windows.len();
                         for (i, row) in found.into_iter().enumerate() {
                             let (vector, window) = (i / windows, i % windows);

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use blindsum_shaders::Arithmetic;
-use rayon::prelude::*;
 use wgpu::BufferUsages;
 
 use super::GpuCurve;
@@ -15,10 +14,13 @@ use crate::gpu::Gpu;
 use crate::gpu::batch::Batch;
 use crate::gpu::buffers::{Growing, create};
 use crate::gpu::layout::MsmPointsParams;
+use crate::gpu::threads::for_each_chunk;
 use crate::gpu::transfer::Ring;
 use crate::points::{PackedPoint, Points, WeakPoints};
 
 const OPERATION: &str = "msm_points";
+/// Fewest words of the bitmap that a host thread is worth writing.
+const WORDS_PER_TASK: usize = 1 << 10;
 
 /// The points of one handle, in buffers that a binding holds whole.
 pub(super) struct DevicePoints {
@@ -114,13 +116,13 @@ fn send_bytes(gpu: &Gpu, ring: &mut Ring, target: &wgpu::Buffer, bytes: &[u8]) -
 
 /// A bit for every point: set where it is the identity.
 fn identities(points: &[PackedPoint]) -> Vec<u32> {
-    points
-        .par_chunks(32)
-        .map(|points| {
-            points
-                .iter()
-                .enumerate()
-                .fold(0, |word, (i, point)| word | u32::from(*point == PackedPoint::INFINITY) << i)
-        })
-        .collect()
+    let mut words = vec![0; points.len().div_ceil(32)];
+    for_each_chunk(&mut words, WORDS_PER_TASK, |first, words| {
+        for (word, points) in words.iter_mut().zip(points[32 * first..].chunks(32)) {
+            for (i, point) in points.iter().enumerate() {
+                *word |= u32::from(*point == PackedPoint::INFINITY) << i;
+            }
+        }
+    });
+    words
 }
