@@ -8,8 +8,11 @@ mod auto;
 mod batch;
 mod buffers;
 mod device;
+mod disk;
 pub mod layout;
 mod mask_expand;
+mod pipeline_cache;
+mod profile;
 mod source;
 mod sum_rows;
 
@@ -21,6 +24,7 @@ pub use auto::{Auto, Crossover};
 pub use blindsum_shaders::Limbs;
 use device::Device;
 pub use device::{AdapterReport, adapters};
+pub use profile::{KernelTime, ProfileReport, Transfer};
 use source::Kernels;
 
 use crate::backend::Backend;
@@ -147,6 +151,18 @@ impl Gpu {
     #[must_use]
     pub fn limbs(&self) -> Limbs {
         self.device.limbs
+    }
+
+    /// Runs `body` and reports where its time went. Calls that other threads make on this GPU meanwhile are counted too.
+    ///
+    /// # Errors
+    /// Those of `body`; [`Misuse::AlreadyProfiling`](crate::error::Misuse::AlreadyProfiling) inside another profile of
+    /// this GPU; [`DeviceError`] when the device fails.
+    pub fn profiled<T>(
+        &self,
+        body: impl FnOnce(&Self) -> Result<T, EngineError>,
+    ) -> Result<(T, ProfileReport), EngineError> {
+        profile::profiled(&self.device, || body(self))
     }
 
     /// Workgroups for `n_invocations`, as a grid with x and y within the limit.
