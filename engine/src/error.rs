@@ -114,6 +114,9 @@ pub enum Misuse {
         /// Length of the range.
         n_words: u64,
     },
+    /// A profile inside another one of the same GPU.
+    #[error("a profile of this GPU is being taken already")]
+    AlreadyProfiling,
     /// A roster holds the same key twice.
     #[error("slots {first} and {second} of the roster hold the same key")]
     EqualKeys {

@@ -454,20 +454,21 @@ mod gpu {
         let sum = |points: &Points<Grumpkin>| {
             gpu.msm_grumpkin_vartime(points, &scalars[..points.len()]).expect("a backend that works")
         };
+        let with = |points: &Points<Grumpkin>, resident| {
+            assert_eq!(sum(points), naive::msm(&points.unpack(), &scalars[..points.len()]));
+            assert_eq!(gpu.resident_points(), resident);
+        };
         let (first, equal, other) = (Points::new(&affine), Points::new(&affine), Points::new(&affine[1..]));
         assert_eq!(gpu.resident_points(), 0);
-        assert_eq!(sum(&first), sum(&first.clone()));
-        assert_eq!(sum(&first), sum(&equal));
-        assert_eq!(gpu.resident_points(), 1);
-        sum(&other);
-        assert_eq!(gpu.resident_points(), 2);
+        with(&first, 1);
+        with(&first.clone(), 1);
+        with(&equal, 1);
+        with(&other, 2);
         drop(first);
-        sum(&equal);
-        sum(&other);
-        assert_eq!(gpu.resident_points(), 2);
+        with(&equal, 2);
+        with(&other, 2);
         drop(equal);
-        sum(&other);
-        assert_eq!(gpu.resident_points(), 1);
+        with(&other, 1);
     }
 
     #[test]

@@ -263,7 +263,7 @@ mod gpu {
     #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
     fn auto_sends_large_calls_to_the_gpu() {
         let gpu = Gpu::open().unwrap_or_else(|error| panic!("{error}"));
-        let auto = Auto::new(gpu, Crossover { mask_expand: Some(3000), sum_rows: None });
+        let auto = Auto::new(gpu, Crossover { mask_expand: Some(3000), ..Crossover::NEVER });
         check_all(&auto);
     }
 

@@ -115,7 +115,7 @@ impl Batch {
                         }
                         _ => kernel.bind(device, &params, &buffers),
                     };
-                    kernel.dispatch(&mut encoder, &bindings, block, grid);
+                    kernel.dispatch(device, &mut encoder, &bindings, block, grid);
                     bound = Some((kernel, buffers, bindings));
                     if self.split_submits {
                         let full = std::mem::replace(&mut encoder, device.encoder(self.operation));

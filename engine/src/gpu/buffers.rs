@@ -1,8 +1,9 @@
 //! Device memory: buffers that grow and are kept, staging in both directions, and their wiping.
 
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, channel};
 
-use wgpu::{BufferAsyncError, BufferUsages, MapMode, SubmissionIndex};
+use wgpu::{BufferAsyncError, BufferUsages, MapMode, SubmissionIndex, WriteOnly};
 
 use super::batch::Batch;
 use super::device::Device;
@@ -59,18 +60,20 @@ impl Growing {
     }
 }
 
-fn map_error(operation: &'static str, error: &impl ToString) -> EngineError {
+/// A mapping that failed, as an error of ours.
+pub(super) fn map_error(operation: &'static str, error: &impl ToString) -> EngineError {
     DeviceError::Validation { operation, message: format!("mapping: {}", error.to_string()) }.into()
 }
 
 /// A mapping that has been asked for and becomes valid when a submission is done.
-struct PendingMap {
+pub(super) struct PendingMap {
     submission: SubmissionIndex,
     answer: Receiver<Result<(), BufferAsyncError>>,
 }
 
 impl PendingMap {
-    fn ask(buffer: &wgpu::Buffer, mode: MapMode, bytes: u64, submission: SubmissionIndex) -> Self {
+    /// Asks for the first `bytes` of a buffer.
+    pub(super) fn ask(buffer: &wgpu::Buffer, mode: MapMode, bytes: u64, submission: SubmissionIndex) -> Self {
         let (sender, answer) = channel();
         buffer.map_async(mode, 0..bytes, move |result| {
             // Nobody listens any more when an error has ended the operation; then nothing is owed.
@@ -79,7 +82,8 @@ impl PendingMap {
         Self { submission, answer }
     }
 
-    fn wait(self, device: &Device, operation: &'static str) -> Result<(), EngineError> {
+    /// Waits until the mapping is valid.
+    pub(super) fn wait(self, device: &Device, operation: &'static str) -> Result<(), EngineError> {
         device.wait(operation, &self.submission)?;
         match self.answer.try_recv() {
             Ok(Ok(())) => Ok(()),
@@ -89,54 +93,95 @@ impl PendingMap {
     }
 }
 
-/// Host to device: a mapped buffer to write to, mapped again after each use.
+/// Host to device: mapped buffers that take turns, so that the host fills one while the device copies from another.
 ///
 /// `queue.write_buffer` would do the same through memory of its own, which nobody wipes.
 pub(super) struct Upload {
+    lanes: [Lane; 2],
+    next: usize,
+    piece_bytes: u64,
+}
+
+/// One mapped buffer.
+struct Lane {
     buffer: wgpu::Buffer,
+    /// The device copies from it, or has; then it is mapped again.
     pending: Option<PendingMap>,
+    /// Bytes that have been written since it was wiped.
     dirty: u64,
 }
 
 impl Upload {
-    pub(super) fn new(device: &Device, label: &'static str, bytes: u64) -> Result<Self, EngineError> {
+    /// Two buffers of `piece_bytes`, a multiple of 4.
+    pub(super) fn new(device: &Device, label: &'static str, piece_bytes: u64) -> Result<Self, EngineError> {
         let usage = BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC;
-        let buffer = device.scoped(label, || Ok(create(device, label, bytes, usage, true)))?;
-        Ok(Self { buffer, pending: None, dirty: 0 })
+        let lane =
+            || Lane { buffer: create(device, label, piece_bytes, usage, true), pending: None, dirty: 0 };
+        let lanes = device.scoped(label, || Ok([lane(), lane()]))?;
+        Ok(Self { lanes, next: 0, piece_bytes })
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.buffer.size()
+    /// Most bytes that go up at a time.
+    pub(super) fn piece_bytes(&self) -> u64 {
+        self.piece_bytes
     }
 
-    /// Writes pieces at byte offsets, in order; waits first until the device is done with the last content.
-    pub(super) fn write<'a>(
+    /// Sends `n_items` items of `item_bytes` (a multiple of 4) each to a buffer, from a byte offset on.
+    ///
+    /// Goes in pieces of whole items, each submitted as soon as it is filled: `fill` is called with the items of a piece
+    /// and the staging memory for exactly these. What it leaves unwritten there is what an earlier call left.
+    ///
+    /// # Errors
+    /// [`DeviceError::LimitTooSmall`] when an item is larger than a piece; other [`DeviceError`]s when the device fails.
+    pub(super) fn send(
         &mut self,
         device: &Device,
         operation: &'static str,
-        pieces: impl Iterator<Item = (usize, &'a [u8])>,
+        (target, offset): (&wgpu::Buffer, u64),
+        n_items: usize,
+        item_bytes: u64,
+        mut fill: impl FnMut(Range<usize>, WriteOnly<'_, [u8]>),
     ) -> Result<(), EngineError> {
-        self.ready(device, operation)?;
-        let mut view = self.buffer.get_mapped_range_mut(..).map_err(|error| map_error(operation, &error))?;
-        for (at, piece) in pieces {
-            let end = at + piece.len();
-            view.slice(at..end).copy_from_slice(piece);
-            self.dirty = self.dirty.max(end as u64);
+        let bytes = n_items as u64 * item_bytes;
+        let _span = tracing::debug_span!("upload", operation, bytes).entered();
+        let items_per_piece = (self.piece_bytes / item_bytes) as usize;
+        if items_per_piece == 0 {
+            let (needed, got) = (item_bytes, self.piece_bytes);
+            return Err(DeviceError::LimitTooSmall { what: "staging, bytes", needed, got }.into());
+        }
+        for begin in (0..n_items).step_by(items_per_piece) {
+            let items = begin..n_items.min(begin + items_per_piece);
+            let bytes = items.len() as u64 * item_bytes;
+            let lane = &mut self.lanes[self.next % 2];
+            self.next += 1;
+            lane.ready(device, operation)?;
+            lane.fill(device, operation, bytes, |view| fill(items, view))?;
+            let mut encoder = device.encoder(operation);
+            encoder.copy_buffer_to_buffer(&lane.buffer, 0, target, offset + begin as u64 * item_bytes, bytes);
+            let submission = device.queue.submit([encoder.finish()]);
+            lane.pending = Some(PendingMap::ask(&lane.buffer, MapMode::Write, self.piece_bytes, submission));
         }
         Ok(())
     }
 
-    /// Notes the copy of the first `bytes` to the device; [`Self::submitted`] must follow the submission.
-    pub(super) fn copy_to(&self, batch: &mut Batch, target: &wgpu::Buffer, bytes: u64) {
-        self.buffer.unmap();
-        batch.copy(&self.buffer, 0, target, 0, bytes);
+    /// Overwrites everything that was written; waits first until the device is done with it.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when the device fails.
+    pub(super) fn wipe(&mut self, device: &Device, operation: &'static str) -> Result<(), EngineError> {
+        for lane in self.lanes.iter_mut().filter(|lane| lane.dirty > 0) {
+            lane.ready(device, operation)?;
+            let mut view =
+                lane.buffer.get_mapped_range_mut(..).map_err(|error| map_error(operation, &error))?;
+            view.slice(..lane.dirty as usize).fill(0);
+            lane.dirty = 0;
+        }
+        Ok(())
     }
+}
 
-    /// Asks for the memory back once `submission` is done.
-    pub(super) fn submitted(&mut self, submission: SubmissionIndex) {
-        self.pending = Some(PendingMap::ask(&self.buffer, MapMode::Write, self.buffer.size(), submission));
-    }
-
+impl Lane {
+    /// Waits until the buffer is mapped.
     fn ready(&mut self, device: &Device, operation: &'static str) -> Result<(), EngineError> {
         match self.pending.take() {
             Some(pending) => pending.wait(device, operation),
@@ -144,33 +189,115 @@ impl Upload {
         }
     }
 
-    /// Overwrites everything that was written.
-    pub(super) fn wipe(&mut self, device: &Device, operation: &'static str) -> Result<(), EngineError> {
-        self.ready(device, operation)?;
+    /// Lets `write` fill the first `bytes` and gives the buffer to the device.
+    fn fill(
+        &mut self,
+        device: &Device,
+        operation: &'static str,
+        bytes: u64,
+        write: impl FnOnce(WriteOnly<'_, [u8]>),
+    ) -> Result<(), EngineError> {
+        let start = device.profiler.start();
+        self.dirty = self.dirty.max(bytes);
         let mut view = self.buffer.get_mapped_range_mut(..).map_err(|error| map_error(operation, &error))?;
-        view.slice(..self.dirty as usize).fill(0);
-        self.dirty = 0;
+        write(view.slice(..bytes as usize));
+        drop(view);
+        self.buffer.unmap();
+        device.profiler.uploaded(start, bytes);
         Ok(())
     }
 }
 
-/// Device to host: a sum and the staging buffer that it is read through.
+/// A stretch of a buffer.
+pub(super) struct Stretch<'a> {
+    pub(super) buffer: &'a wgpu::Buffer,
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+}
+
+/// Device to host: a staging buffer that results are read through.
+pub(super) struct Download {
+    staging: Growing,
+    /// The copy that a batch was given.
+    noted: Option<(wgpu::Buffer, u64)>,
+    /// The copy that was submitted.
+    pending: Option<(PendingMap, wgpu::Buffer, u64)>,
+}
+
+impl Download {
+    pub(super) const fn new(label: &'static str) -> Self {
+        let usage = BufferUsages::MAP_READ.union(BufferUsages::COPY_DST);
+        Self { staging: Growing::new(label, usage), noted: None, pending: None }
+    }
+
+    /// Notes in `batch` the copies of these stretches to the staging buffer, one behind the other;
+    /// [`Self::submitted`] must follow the batch's submission.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when there is no memory for them.
+    pub(super) fn note(
+        &mut self,
+        device: &Device,
+        batch: &mut Batch,
+        stretches: &[Stretch<'_>],
+    ) -> Result<(), EngineError> {
+        let bytes = stretches.iter().map(|stretch| stretch.bytes).sum();
+        let staging = self.staging.at_least(device, bytes)?;
+        let mut at = 0;
+        for stretch in stretches {
+            batch.copy(stretch.buffer, stretch.offset, &staging, at, stretch.bytes);
+            at += stretch.bytes;
+        }
+        self.noted = Some((staging, bytes));
+        Ok(())
+    }
+
+    /// Asks for the noted bytes once `submission` is done.
+    pub(super) fn submitted(&mut self, submission: SubmissionIndex) {
+        self.pending = self.noted.take().map(|(staging, bytes)| {
+            (PendingMap::ask(&staging, MapMode::Read, bytes, submission), staging, bytes)
+        });
+    }
+
+    /// Waits for the copied bytes and hands them to `read` as words. Nothing happens when nothing is pending.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when the device fails.
+    pub(super) fn finish(
+        &mut self,
+        device: &Device,
+        operation: &'static str,
+        read: impl FnOnce(&[u32]),
+    ) -> Result<(), EngineError> {
+        let Some((pending, staging, bytes)) = self.pending.take() else { return Ok(()) };
+        let _span = tracing::debug_span!("download", operation, bytes).entered();
+        pending.wait(device, operation)?;
+        let start = device.profiler.start();
+        {
+            let view = staging.get_mapped_range(0..bytes).map_err(|error| map_error(operation, &error))?;
+            read(bytemuck::cast_slice(&view));
+        }
+        staging.unmap();
+        device.profiler.downloaded(start, bytes);
+        Ok(())
+    }
+
+    /// Notes the wiping of the staging buffer.
+    pub(super) fn wipe(&self, batch: &mut Batch) {
+        self.staging.wipe(batch);
+    }
+}
+
+/// A sum on the device and its way back.
 pub(super) struct SumSlot {
     sum: Growing,
-    staging: Growing,
-    pending: Option<(PendingMap, wgpu::Buffer, u64)>,
+    download: Download,
 }
 
 impl SumSlot {
     pub(super) const fn new(sum_label: &'static str, staging_label: &'static str) -> Self {
-        Self {
-            sum: Growing::new(
-                sum_label,
-                BufferUsages::STORAGE.union(BufferUsages::COPY_SRC).union(BufferUsages::COPY_DST),
-            ),
-            staging: Growing::new(staging_label, BufferUsages::MAP_READ.union(BufferUsages::COPY_DST)),
-            pending: None,
-        }
+        let usage = BufferUsages::STORAGE.union(BufferUsages::COPY_SRC).union(BufferUsages::COPY_DST);
+        Self { sum: Growing::new(sum_label, usage), download: Download::new(staging_label) }
     }
 
     /// The sum, at least `bytes` long; notes that its first `bytes` are zeroed.
@@ -185,7 +312,7 @@ impl SumSlot {
         Ok(sum)
     }
 
-    /// Notes the copy of the sum's first `bytes` to the staging buffer.
+    /// Notes the copy of the sum's first `bytes` to the host; [`Self::submitted`] must follow the submission.
     pub(super) fn copy_back(
         &mut self,
         device: &Device,
@@ -193,43 +320,27 @@ impl SumSlot {
         bytes: u64,
     ) -> Result<(), EngineError> {
         let sum = self.sum.at_least(device, bytes)?;
-        let staging = self.staging.at_least(device, bytes)?;
-        batch.copy(&sum, 0, &staging, 0, bytes);
-        Ok(())
+        self.download.note(device, batch, &[Stretch { buffer: &sum, offset: 0, bytes }])
     }
 
-    /// Asks for the copied bytes once `submission` is done.
-    pub(super) fn submitted(
-        &mut self,
-        device: &Device,
-        bytes: u64,
-        submission: SubmissionIndex,
-    ) -> Result<(), EngineError> {
-        let staging = self.staging.at_least(device, bytes)?;
-        self.pending = Some((PendingMap::ask(&staging, MapMode::Read, bytes, submission), staging, bytes));
-        Ok(())
+    /// As [`Download::submitted`].
+    pub(super) fn submitted(&mut self, submission: SubmissionIndex) {
+        self.download.submitted(submission);
     }
 
-    /// Waits for the copied bytes and hands them to `read` as words. Nothing happens when nothing is pending.
+    /// As [`Download::finish`].
     pub(super) fn finish(
         &mut self,
         device: &Device,
         operation: &'static str,
         read: impl FnOnce(&[u32]),
     ) -> Result<(), EngineError> {
-        let Some((pending, staging, bytes)) = self.pending.take() else { return Ok(()) };
-        pending.wait(device, operation)?;
-        {
-            let view = staging.get_mapped_range(0..bytes).map_err(|error| map_error(operation, &error))?;
-            read(bytemuck::cast_slice(&view));
-        }
-        staging.unmap();
-        Ok(())
+        self.download.finish(device, operation, read)
     }
 
     /// Notes the wiping of both buffers.
     pub(super) fn wipe(&self, batch: &mut Batch) {
         self.sum.wipe(batch);
-        self.staging.wipe(batch);
+        self.download.wipe(batch);
     }
 }

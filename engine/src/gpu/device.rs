@@ -1,11 +1,15 @@
 //! The device: finding it, opening it once, and turning everything that goes wrong with it into typed errors.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use blindsum_shaders::Limbs;
 use wgpu::{DeviceType, ErrorFilter, Features, PollError, PollType, SubmissionIndex};
 
+use super::pipeline_cache::PipelineCache;
+use super::profile::Profiler;
+use crate::cache_dir::cache_dir;
 use crate::error::{DeviceError, EngineError};
 
 /// What to install when no adapter is found.
@@ -147,6 +151,9 @@ pub(super) struct Device {
     pub(super) queue: wgpu::Queue,
     /// How the kernels hold field elements.
     pub(super) limbs: Limbs,
+    /// What was compiled before, where the adapter can tell.
+    pub(super) pipelines: Option<PipelineCache>,
+    pub(super) profiler: Profiler,
     complaints: Arc<Mutex<Complaints>>,
 }
 
@@ -154,9 +161,17 @@ impl Device {
     /// Opens the best adapter with all of its limits, and with these limbs or the fastest that it has.
     ///
     /// # Errors
+    /// As [`Device::open_at`].
+    pub(super) fn open(limbs: Option<Limbs>) -> Result<Self, DeviceError> {
+        Self::open_at(limbs, cache_dir(None).as_deref())
+    }
+
+    /// Like [`Device::open`], with compiled kernels kept in this directory, or nowhere.
+    ///
+    /// # Errors
     /// [`DeviceError::NoAdapter`], [`DeviceError::NoDevice`]; [`DeviceError::MissingFeature`] when it lacks what the
     /// limbs need.
-    pub(super) fn open(limbs: Option<Limbs>) -> Result<Self, DeviceError> {
+    pub(super) fn open_at(limbs: Option<Limbs>, directory: Option<&Path>) -> Result<Self, DeviceError> {
         let adapter = ranked_adapters()
             .into_iter()
             .next()
@@ -189,7 +204,21 @@ impl Device {
             let mut complaints = uncaptured.lock().unwrap_or_else(PoisonError::into_inner);
             complaints.uncaptured.get_or_insert_with(|| error.to_string());
         }));
-        Ok(Self { report, device, queue, limbs, complaints })
+        let mut opened =
+            Self { report, device, queue, limbs, pipelines: None, profiler: Profiler::default(), complaints };
+        if let Some(directory) = directory.filter(|_| features.contains(Features::PIPELINE_CACHE)) {
+            let open = || Ok(PipelineCache::open(&opened.device, &adapter.get_info(), directory));
+            match opened.scoped("pipeline cache", open) {
+                Ok(cache) => opened.pipelines = cache,
+                Err(error) => tracing::warn!(%error, "no pipeline cache"),
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Whether passes can be timed by the device's clock.
+    pub(super) fn has_timestamps(&self) -> bool {
+        self.device.features().contains(Features::TIMESTAMP_QUERY)
     }
 
     /// An encoder for commands of this operation.
@@ -221,6 +250,10 @@ impl Device {
         let internal = self.device.push_error_scope(ErrorFilter::Internal);
         let result = body();
         let errors = [internal, validation, out_of_memory].map(|scope| pollster::block_on(scope.pop()));
+        if result.is_err() || errors.iter().any(Option::is_some) {
+            // A lost device refuses everything that comes after, and says so only to a poll that finds its queue empty.
+            let _ = self.device.poll(PollType::Wait { submission_index: None, timeout: Some(POLL) });
+        }
         self.check(operation)?;
         let [internal, validation, out_of_memory] = errors;
         match out_of_memory.or(validation).or(internal) {
@@ -231,6 +264,17 @@ impl Device {
 
     /// Waits until a submission is done, looking at the device once a second.
     pub(super) fn wait(
+        &self,
+        operation: &'static str,
+        submission: &SubmissionIndex,
+    ) -> Result<(), DeviceError> {
+        let profiled = self.profiler.start();
+        let result = self.poll_until_done(operation, submission);
+        self.profiler.waited(profiled);
+        result
+    }
+
+    fn poll_until_done(
         &self,
         operation: &'static str,
         submission: &SubmissionIndex,

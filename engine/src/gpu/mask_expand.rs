@@ -9,21 +9,21 @@
 //!
 //! Twin: `engine/src/cpu/mask_expand.rs`. Kernel: `shaders/mask_expand.wgsl`.
 
-use rayon::prelude::*;
 use wgpu::BufferUsages;
-use zeroize::Zeroizing;
 
 use super::batch::Batch;
 use super::buffers::{Growing, SumSlot, Upload};
 use super::layout::{Key, MaskExpandParams};
 use super::source::{Access, KernelSpec};
+use super::threads::for_each_chunk;
 use super::{GROUP, Gpu, with_buffers};
 use crate::backend::check_word_range;
 use crate::error::EngineError;
 use crate::mask::{Sign, SignedMask};
 
 const OPERATION: &str = "mask_expand";
-const KERNEL: KernelSpec = KernelSpec {
+/// What is compiled.
+pub(super) const KERNEL: KernelSpec = KernelSpec {
     name: OPERATION,
     arithmetic: None,
     params_bytes: size_of::<MaskExpandParams>(),
@@ -35,8 +35,8 @@ const KEY_BYTES: u64 = size_of::<Key>() as u64;
 const KEYS_PER_UPLOAD: u64 = 1 << 14;
 /// Fewer keys an invocation than this are not worth a slice of their own.
 const MIN_KEYS_PER_SLICE: u32 = 8;
-/// Words that one host thread adds at a time.
-const WORDS_PER_TASK: usize = 1 << 14;
+/// Fewest words that a host thread is worth adding.
+const WORDS_PER_TASK: usize = 1 << 16;
 
 /// What is kept between calls.
 pub(super) struct Buffers {
@@ -62,9 +62,8 @@ impl Slot {
     fn finish(&mut self, gpu: &Gpu, acc: &mut [u32]) -> Result<(), EngineError> {
         let (start, end, skip) = self.target;
         self.sum.finish(&gpu.device, OPERATION, |sum| {
-            let acc = acc[start..end].par_chunks_mut(WORDS_PER_TASK);
-            acc.zip(sum[skip..].par_chunks(WORDS_PER_TASK)).for_each(|(acc, sum)| {
-                for (word, addend) in acc.iter_mut().zip(sum) {
+            for_each_chunk(&mut acc[start..end], WORDS_PER_TASK, |first, acc| {
+                for (word, addend) in acc.iter_mut().zip(&sum[skip + first..]) {
                     *word = word.wrapping_add(*addend);
                 }
             });
@@ -188,19 +187,18 @@ fn expand_batch(
     let kernel = gpu.kernels.get(device, &KERNEL)?;
 
     let n_subtract = masks.iter().filter(|mask| mask.sign == Sign::Subtract).count();
-    let mut words = Zeroizing::new(Vec::with_capacity(masks.len() * 8));
-    for sign in [Sign::Subtract, Sign::Add] {
-        for mask in masks.iter().filter(|mask| mask.sign == sign) {
-            words.extend_from_slice(&*mask.key.words());
+    let ordered: Vec<&SignedMask> = [Sign::Subtract, Sign::Add]
+        .into_iter()
+        .flat_map(|sign| masks.iter().filter(move |mask| mask.sign == sign))
+        .collect();
+    let keys = buffers.keys.at_least(device, buffers.upload.piece_bytes())?;
+    buffers.upload.send(device, OPERATION, (&keys, 0), ordered.len(), KEY_BYTES, |range, view| {
+        let (mut places, _) = view.into_chunks::<{ KEY_BYTES as usize }>();
+        for (i, mask) in ordered[range].iter().enumerate() {
+            let words = mask.key.words();
+            places.slice(i..=i).copy_from_slice(&[bytemuck::cast(*words)]);
         }
-    }
-    let key_bytes: &[u8] = bytemuck::cast_slice(&words);
-    buffers.upload.write(device, OPERATION, std::iter::once((0, key_bytes)))?;
-    let keys = buffers.keys.at_least(device, buffers.upload.bytes())?;
-    let mut batch = Batch::new(OPERATION);
-    buffers.upload.copy_to(&mut batch, &keys, key_bytes.len() as u64);
-    let submission = batch.submit(device, &mut buffers.params)?;
-    buffers.upload.submitted(submission);
+    })?;
 
     let max_blocks = (gpu.limits.chunk_bytes / BLOCK_BYTES) as u32;
     for (i, chunk) in chunks(first_word, acc.len(), max_blocks).enumerate() {
@@ -214,7 +212,7 @@ fn expand_batch(
         }
         slot.sum.copy_back(device, &mut batch, bytes)?;
         let submission = batch.submit(device, &mut buffers.params)?;
-        slot.sum.submitted(device, bytes, submission)?;
+        slot.sum.submitted(submission);
         slot.target = (chunk.start, chunk.end, chunk.skip);
     }
     for slot in &mut buffers.slots {

@@ -8,14 +8,16 @@ mod auto;
 mod batch;
 mod buffers;
 mod device;
+mod disk;
 pub mod layout;
 mod mask_expand;
 mod msm;
+mod pipeline_cache;
 pub mod probe;
+mod profile;
 mod source;
 mod sum_rows;
 mod threads;
-mod transfer;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub use blindsum_shaders::Limbs;
 use device::Device;
 pub use device::{AdapterReport, adapters};
 pub use msm::{GpuCurve, MsmTuning};
+pub use profile::{KernelTime, ProfileReport, Transfer};
 use source::Kernels;
 
 use crate::backend::Backend;
@@ -184,6 +187,18 @@ impl Gpu {
     #[must_use]
     pub fn resident_points(&self) -> usize {
         self.resident.len()
+    }
+
+    /// Runs `body` and reports where its time went. Calls that other threads make on this GPU meanwhile are counted too.
+    ///
+    /// # Errors
+    /// Those of `body`; [`Misuse::AlreadyProfiling`](crate::error::Misuse::AlreadyProfiling) inside another profile of
+    /// this GPU; [`DeviceError`] when the device fails.
+    pub fn profiled<T>(
+        &self,
+        body: impl FnOnce(&Self) -> Result<T, EngineError>,
+    ) -> Result<(T, ProfileReport), EngineError> {
+        profile::profiled(&self.device, || body(self))
     }
 
     /// Workgroups for `n_invocations`, as a grid with x and y within the limit.

@@ -7,11 +7,10 @@ use wgpu::BufferUsages;
 
 use super::Gpu;
 use super::batch::Batch;
-use super::buffers::Growing;
+use super::buffers::{Download, Growing, Stretch, Upload};
 use super::layout::{ProbeFieldParams, ProbePointParams};
 use super::msm::{GpuCurve, dispatches};
 use super::source::{Access, KernelSpec};
-use super::transfer::{Download, Ring};
 use crate::error::{EngineError, Misuse};
 use crate::points::PackedPoint;
 
@@ -106,12 +105,12 @@ fn run<T: bytemuck::Pod, P: bytemuck::Pod>(
     device.scoped(name, || {
         let kernel = gpu.kernels.get(device, spec)?;
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
-        let mut ring = Ring::new(device, "probe staging", gpu.limits.chunk_bytes)?;
+        let mut upload = Upload::new(device, "probe staging", gpu.limits.chunk_bytes)?;
         let mut buffers = Vec::new();
         for input in inputs {
             let buffer = Growing::new("probe input", usage).at_least(device, input.len() as u64)?;
-            ring.send(device, name, &buffer, 0, input.len() as u64, |range, out| {
-                out.copy_from_slice(&input[range.start as usize..range.end as usize]);
+            upload.send(device, name, (&buffer, 0), input.len() / 4, 4, |range, mut view| {
+                view.copy_from_slice(&input[4 * range.start..4 * range.end]);
             })?;
             buffers.push(buffer);
         }
@@ -122,11 +121,11 @@ fn run<T: bytemuck::Pod, P: bytemuck::Pod>(
         let (_, grid) = dispatches(gpu, n as u64, u64::MAX).next().expect("one invocation at least");
         batch.push(&kernel, &params(n as u32, grid[0]), &bound, grid);
         let mut download = Download::new("probe result staging");
-        let staging = download.at_least(device, bytes)?;
-        batch.copy(bound[bound.len() - 1], 0, &staging, 0, bytes);
+        let results = Stretch { buffer: bound[bound.len() - 1], offset: 0, bytes };
+        download.note(device, &mut batch, &[results])?;
         let mut blocks = Growing::new("probe params", BufferUsages::UNIFORM | BufferUsages::COPY_DST);
         let submission = batch.submit(device, &mut blocks)?;
-        download.submitted(bytes, submission);
+        download.submitted(submission);
         let mut out = Vec::new();
         download.finish(device, name, |words| out.extend_from_slice(bytemuck::cast_slice(words)))?;
         Ok(out)

@@ -10,6 +10,8 @@ use blindsum_shaders::Arithmetic;
 use wgpu::{BindingType, BufferBindingType, ShaderStages};
 
 use super::device::Device;
+use super::pipeline_cache::PipelineCache;
+use super::profile::Stamps;
 use crate::error::{DeviceError, EngineError};
 
 /// Bytes between the parameter blocks of two dispatches: no device asks for more.
@@ -99,15 +101,17 @@ impl Kernel {
 
     /// Records one dispatch with parameter block `block`.
     pub(super) fn dispatch(
-        &self,
+        self: &Arc<Self>,
+        device: &Device,
         encoder: &mut wgpu::CommandEncoder,
         bindings: &wgpu::BindGroup,
         block: u32,
         [x, y, z]: [u32; 3],
     ) {
+        let stamps = device.profiler.pass(device, self);
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some(&self.title),
-            timestamp_writes: None,
+            timestamp_writes: stamps.as_ref().map(Stamps::writes),
         });
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, bindings, &[block * PARAMS_STRIDE as u32]);
@@ -133,17 +137,26 @@ impl Kernels {
     /// [`DeviceError::Validation`] when its text cannot be put together or the driver refuses it; any other
     /// [`DeviceError`] when the device fails. A later call tries again.
     pub(super) fn get(&self, device: &Device, spec: &KernelSpec) -> Result<Arc<Kernel>, EngineError> {
+        let (kernel, is_new) = self.find(device, spec)?;
+        if is_new && let Some(pipelines) = &device.pipelines {
+            pipelines.save();
+        }
+        Ok(kernel)
+    }
+
+    /// The kernel, and whether it was compiled just now.
+    fn find(&self, device: &Device, spec: &KernelSpec) -> Result<(Arc<Kernel>, bool), EngineError> {
         let place = {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(places.entry((spec.name, spec.arithmetic)).or_default())
         };
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kernel) = &*place {
-            return Ok(Arc::clone(kernel));
+            return Ok((Arc::clone(kernel), false));
         }
         let kernel = Arc::new(device.scoped(spec.name, || compile(device, spec))?);
         *place = Some(Arc::clone(&kernel));
-        Ok(kernel)
+        Ok((kernel, true))
     }
 
     /// The kernels of these specs, in their order. Those that are missing are compiled at the same time: a driver uses
@@ -167,7 +180,8 @@ impl Kernels {
                 for _ in 0..n_threads {
                     scope.spawn(|| {
                         while let Some(spec) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                            if let Err(error) = self.get(device, spec) {
+                            if let Err(error) = self.find(device, spec) {
+                                // The first one is reported.
                                 let _ = failed.set(error);
                                 return;
                             }
@@ -175,6 +189,9 @@ impl Kernels {
                     });
                 }
             });
+            if let Some(pipelines) = &device.pipelines {
+                pipelines.save();
+            }
             if let Some(error) = failed.into_inner() {
                 return Err(error);
             }
@@ -235,7 +252,7 @@ fn compile(device: &Device, spec: &KernelSpec) -> Result<Kernel, EngineError> {
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache: device.pipelines.as_ref().map(PipelineCache::pipelines),
     });
     let compile_time = start.elapsed();
     tracing::debug!(milliseconds = compile_time.as_secs_f64() * 1e3, "compiled");

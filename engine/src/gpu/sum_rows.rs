@@ -1,7 +1,7 @@
 //! Adding rows on the device: the rows are streamed there once, the sum comes back once.
 //!
 //! 1. The accumulator is cut into chunks; of each chunk as many rows as fit are staged, and added in one dispatch.
-//! 2. Two staging buffers take turns: the host fills one while the device reads the other.
+//! 2. Two staging buffers take turns: the host fills one while the device copies from the other and adds.
 //! 3. The sum is added to `acc` on the host; the accumulator itself never leaves it.
 //!
 //! Twin: `engine/src/cpu/sum_rows.rs`. Kernel: `shaders/sum_rows.wgsl`.
@@ -19,7 +19,8 @@ use crate::backend::check_rows;
 use crate::error::EngineError;
 
 const OPERATION: &str = "sum_rows";
-const KERNEL: KernelSpec = KernelSpec {
+/// What is compiled.
+pub(super) const KERNEL: KernelSpec = KernelSpec {
     name: OPERATION,
     arithmetic: None,
     params_bytes: size_of::<SumRowsParams>(),
@@ -29,28 +30,10 @@ const QUAD_BYTES: u64 = 16;
 
 /// What is kept between calls.
 pub(super) struct Buffers {
-    lanes: [Lane; 2],
-    params: Growing,
-    sum: SumSlot,
-}
-
-/// One of the two ways to the device.
-struct Lane {
     upload: Upload,
     rows: Growing,
-}
-
-impl Lane {
-    fn new(gpu: &Gpu) -> Result<Self, EngineError> {
-        Ok(Self {
-            upload: Upload::new(
-                &gpu.device,
-                "sum_rows staging",
-                gpu.limits.chunk_bytes / QUAD_BYTES * QUAD_BYTES,
-            )?,
-            rows: Growing::new("sum_rows rows", BufferUsages::STORAGE | BufferUsages::COPY_DST),
-        })
-    }
+    params: Growing,
+    sum: SumSlot,
 }
 
 pub(super) fn sum_rows(gpu: &Gpu, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
@@ -60,7 +43,12 @@ pub(super) fn sum_rows(gpu: &Gpu, rows: &[&[u32]], acc: &mut [u32]) -> Result<()
     }
     let create = || {
         Ok(Buffers {
-            lanes: [Lane::new(gpu)?, Lane::new(gpu)?],
+            upload: Upload::new(
+                &gpu.device,
+                "sum_rows staging",
+                gpu.limits.chunk_bytes / QUAD_BYTES * QUAD_BYTES,
+            )?,
+            rows: Growing::new("sum_rows rows", BufferUsages::STORAGE | BufferUsages::COPY_DST),
             params: Growing::new("sum_rows params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
             sum: SumSlot::new("sum_rows sum", "sum_rows sum staging"),
         })
@@ -95,34 +83,33 @@ fn sum_chunk(
     let sum = buffers.sum.zeroed(device, &mut start, row_bytes)?;
     start.submit(device, &mut buffers.params)?;
 
-    let rows_per_batch = (buffers.lanes[0].upload.bytes() / row_bytes) as usize;
-    for (i, batch) in rows.chunks(rows_per_batch).enumerate() {
-        let lane = &mut buffers.lanes[i % 2];
+    let piece_bytes = buffers.upload.piece_bytes();
+    for rows in rows.chunks((piece_bytes / row_bytes) as usize) {
+        let bytes = rows.len() as u64 * row_bytes;
+        let staged = buffers.rows.at_least(device, piece_bytes.min(bytes.next_power_of_two()))?;
         // The words that pad a row's last quad are never read back.
-        let pieces = batch.iter().enumerate().map(|(i, row)| {
-            let words = &row[first..first + acc.len()];
-            (i * row_bytes as usize, bytemuck::cast_slice(words))
-        });
-        lane.upload.write(device, OPERATION, pieces)?;
-        let bytes = batch.len() as u64 * row_bytes;
-        let rows = lane.rows.at_least(device, lane.upload.bytes().min(bytes.next_power_of_two()))?;
+        buffers.upload.send(device, OPERATION, (&staged, 0), rows.len(), row_bytes, |range, mut view| {
+            for (i, row) in rows[range].iter().enumerate() {
+                let words: &[u8] = bytemuck::cast_slice(&row[first..first + acc.len()]);
+                let at = i * row_bytes as usize;
+                view.slice(at..at + words.len()).copy_from_slice(words);
+            }
+        })?;
         let params = SumRowsParams {
-            n_rows: batch.len() as u32,
+            n_rows: rows.len() as u32,
             n_quads: n_quads as u32,
             groups_per_row: x,
             reserved: 0,
         };
         let mut batch = Batch::new(OPERATION);
-        lane.upload.copy_to(&mut batch, &rows, bytes);
-        batch.push(kernel, &params, &[&rows, &sum], [x, y, 1]);
-        let submission = batch.submit(device, &mut buffers.params)?;
-        lane.upload.submitted(submission);
+        batch.push(kernel, &params, &[&staged, &sum], [x, y, 1]);
+        batch.submit(device, &mut buffers.params)?;
     }
 
     let mut last = Batch::new(OPERATION);
     buffers.sum.copy_back(device, &mut last, row_bytes)?;
     let submission = last.submit(device, &mut buffers.params)?;
-    buffers.sum.submitted(device, row_bytes, submission)?;
+    buffers.sum.submitted(submission);
     buffers.sum.finish(device, OPERATION, |sum| {
         for (word, addend) in acc.iter_mut().zip(sum) {
             *word = word.wrapping_add(*addend);
@@ -132,11 +119,9 @@ fn sum_chunk(
 
 /// Wipes rows and sums on the device and in the staging memory, and waits until that is done.
 fn wipe(gpu: &Gpu, buffers: &mut Buffers) -> Result<(), EngineError> {
+    buffers.upload.wipe(&gpu.device, OPERATION)?;
     let mut batch = Batch::new(OPERATION);
-    for lane in &mut buffers.lanes {
-        lane.upload.wipe(&gpu.device, OPERATION)?;
-        lane.rows.wipe(&mut batch);
-    }
+    buffers.rows.wipe(&mut batch);
     buffers.sum.wipe(&mut batch);
     let submission = batch.submit(&gpu.device, &mut buffers.params)?;
     Ok(gpu.device.wait(OPERATION, &submission)?)

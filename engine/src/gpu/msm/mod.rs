@@ -23,24 +23,27 @@ mod resident;
 use ark_ec::short_weierstrass::Projective;
 use blindsum_shaders::{Arithmetic, Field};
 use rayon::prelude::*;
+use wgpu::WriteOnly;
 
 use self::finish::{horner, row_sum};
 use self::kernels::MsmKernels;
 pub(super) use self::kernels::dispatches;
 pub(super) use self::pace::Pace;
 pub(super) use self::passes::Buffers;
-use self::passes::Passes;
-use self::plan::{Plan, SUM_BYTES, Scalars};
+use self::passes::{Items, Passes};
+use self::plan::{Plan, Scalars};
 pub(super) use self::resident::Resident;
-use super::threads::for_each_chunk;
+use super::threads::{for_each_chunk, for_each_staged_block};
 use super::{Gpu, with_buffers};
 use crate::backend::{check_msm, check_signed};
 use crate::error::EngineError;
 use crate::points::{Curve, G1, Grumpkin, Points};
 
 const OPERATION: &str = "msm";
-/// Fewest scalars that a host thread is worth copying.
-const SCALARS_PER_TASK: usize = 1 << 14;
+/// Bytes of a full scalar.
+const SCALAR_BYTES: usize = 32;
+/// Bytes of staging memory that a host thread fills at a time: 2^14 scalars.
+const STAGED_BLOCK: usize = SCALAR_BYTES << 14;
 /// Fewest rows that a host thread is worth adding up: tens of additions each.
 const ROWS_PER_TASK: usize = 4;
 
@@ -92,19 +95,19 @@ impl<C: Curve> Source<'_, C> {
         }
     }
 
-    /// Writes the scalars of point `first` on of one vector, as the device reads them.
-    fn fill(&self, vector: usize, first: usize, out: &mut [u8]) {
+    /// Writes the scalars from point `first` on of one vector, as the device reads them.
+    fn fill(&self, vector: usize, first: usize, mut view: WriteOnly<'_, [u8]>) {
         match self {
-            Self::Full(scalars) => {
-                for_each_chunk(out, 32 * SCALARS_PER_TASK, |at, out| {
-                    for (out, scalar) in out.chunks_exact_mut(32).zip(&scalars[first + at / 32..]) {
-                        out.copy_from_slice(bytemuck::cast_slice(&C::scalar_limbs(scalar)));
-                    }
-                });
-            }
+            Self::Full(scalars) => for_each_staged_block::<STAGED_BLOCK>(view, |at, block| {
+                let scalars = &scalars[first + at / SCALAR_BYTES..];
+                let (places, _) = block.into_chunks::<SCALAR_BYTES>();
+                for (place, scalar) in places.into_iter().zip(scalars) {
+                    place.write(bytemuck::cast(C::scalar_limbs(scalar)));
+                }
+            }),
             Self::Signed { rows, .. } => {
-                let n = out.len() / 4;
-                out.copy_from_slice(bytemuck::cast_slice(&rows[vector][first..first + n]));
+                let n = view.len() / 4;
+                view.copy_from_slice(bytemuck::cast_slice(&rows[vector][first..first + n]));
             }
         }
     }
@@ -151,42 +154,36 @@ fn sums<C: GpuCurve>(
     let kernels = MsmKernels::get(gpu, arithmetic, scalar_field)?;
     let resident = gpu.resident.get(gpu, points)?;
 
-    let rows = with_buffers(
-        &gpu.msm,
-        || Buffers::new(gpu),
-        |buffers| {
-            gpu.device.scoped(OPERATION, || {
-                let passes = Passes { gpu, kernels: &kernels, plan: &plan, points: &resident, arithmetic };
-                let pieces = passes
-                    .run(buffers, points.len(), |vector, first, out| source.fill(vector, first, out))?;
-                let mut rows = vec![Projective::<C>::default(); n_vectors * plan.n_windows as usize];
-                buffers.read(gpu, |words| {
-                    for piece in &pieces {
-                        let n_words = (piece.items * SUM_BYTES / 4) as usize;
-                        let sums = &words[piece.at..piece.at + n_words * piece.n_rows()];
-                        let totals =
-                            &words[piece.at + n_words * piece.n_rows()..][..n_words * piece.n_rows()];
-                        let mut found = vec![Projective::<C>::default(); piece.n_rows()];
-                        for_each_chunk(&mut found, ROWS_PER_TASK, |first, found| {
-                            for (i, row) in found.iter_mut().enumerate() {
-                                let range = (first + i) * n_words..(first + i + 1) * n_words;
-                                *row = row_sum(&sums[range.clone()], &totals[range], piece.log_weight);
-                            }
-                        });
-                        let windows = piece.group.windows.len();
-                        for (i, row) in found.into_iter().enumerate() {
-                            let (vector, window) = (i / windows, i % windows);
-                            let at = (piece.group.vectors.start + vector) * plan.n_windows as usize
-                                + piece.group.windows.start as usize
-                                + window;
-                            rows[at] = row;
-                        }
-                    }
-                })?;
-                buffers.wipe(gpu)?;
-                Ok(rows)
-            })
-        },
-    )?;
+    let mut rows = vec![Projective::<C>::default(); n_vectors * plan.n_windows as usize];
+    let create = || Buffers::new(gpu);
+    with_buffers(&gpu.msm, create, |buffers| {
+        gpu.device.scoped(OPERATION, || {
+            let passes = Passes { gpu, kernels: &kernels, plan: &plan, points: &resident, arithmetic };
+            let fill = |vector, first, view: WriteOnly<'_, [u8]>| source.fill(vector, first, view);
+            passes.run(buffers, points.len(), fill, |items| {
+                let found = row_sums::<C>(items);
+                let windows = items.group.windows.len();
+                for (i, row) in found.into_iter().enumerate() {
+                    let vector = items.group.vectors.start + i / windows;
+                    let window = items.group.windows.start as usize + i % windows;
+                    rows[vector * plan.n_windows as usize + window] = row;
+                }
+            })?;
+            buffers.wipe(gpu)
+        })
+    })?;
     Ok(rows.par_chunks(plan.n_windows as usize).map(|rows| horner(rows, plan.window_bits)).collect())
+}
+
+/// The sums of a group's rows.
+fn row_sums<C: Curve>(items: &Items<'_>) -> Vec<Projective<C>> {
+    let mut rows = vec![Projective::<C>::default(); items.group.n_rows() as usize];
+    let n_words = items.sums.len() / rows.len();
+    for_each_chunk(&mut rows, ROWS_PER_TASK, |first, rows| {
+        for (i, row) in rows.iter_mut().enumerate() {
+            let range = (first + i) * n_words..(first + i + 1) * n_words;
+            *row = row_sum(&items.sums[range.clone()], &items.totals[range], items.log_weight);
+        }
+    });
+    rows
 }

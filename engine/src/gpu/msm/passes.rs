@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use blindsum_shaders::Arithmetic;
-use wgpu::BufferUsages;
+use wgpu::{BufferUsages, WriteOnly};
 
 use super::kernels::{MsmKernels, dispatches, dispatches_of};
 use super::pace::CALIBRATION_ADDITIONS;
@@ -14,20 +14,19 @@ use super::resident::{DevicePoints, Segment};
 use crate::error::EngineError;
 use crate::gpu::Gpu;
 use crate::gpu::batch::Batch;
-use crate::gpu::buffers::Growing;
+use crate::gpu::buffers::{Download, Growing, Stretch, Upload};
 use crate::gpu::layout::{
     MsmAccumulateParams, MsmDigitParams, MsmMergeParams, MsmReduceParams, MsmScalarsParams, MsmScanAddParams,
     MsmScanParams,
 };
 use crate::gpu::source::Kernel;
-use crate::gpu::transfer::{Download, Ring};
 
 const OPERATION: &str = "msm";
 const NO_KEY: u32 = u32::MAX;
 
 /// What is kept between calls.
 pub(in crate::gpu) struct Buffers {
-    ring: Ring,
+    upload: Upload,
     params: Growing,
     /// Scalars of every chunk of the group in hand.
     scalars: Vec<Growing>,
@@ -38,6 +37,8 @@ pub(in crate::gpu) struct Buffers {
     buckets: Growing,
     heads: [Sums; 2],
     items: [Sums; 2],
+    /// The total of a chunk's entries, while the rate is measured.
+    total: Download,
     download: Download,
 }
 
@@ -51,7 +52,7 @@ impl Buffers {
     pub(super) fn new(gpu: &Gpu) -> Result<Self, EngineError> {
         let storage = |label| Growing::new(label, STORAGE);
         Ok(Self {
-            ring: Ring::new(&gpu.device, "msm staging", gpu.limits.chunk_bytes)?,
+            upload: Upload::new(&gpu.device, "msm staging", gpu.limits.chunk_bytes)?,
             params: Growing::new("msm params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
             scalars: Vec::new(),
             counts: storage("msm counts"),
@@ -66,21 +67,28 @@ impl Buffers {
                 Sums(storage("msm item sums 0"), storage("msm item totals 0")),
                 Sums(storage("msm item sums 1"), storage("msm item totals 1")),
             ],
+            total: Download::new("msm total staging"),
             download: Download::new("msm result staging"),
         })
     }
 
-    /// Hands the downloaded words to `read`.
-    pub(super) fn read(&mut self, gpu: &Gpu, read: impl FnOnce(&[u32])) -> Result<(), EngineError> {
-        self.download.finish(&gpu.device, OPERATION, read)
-    }
-
     /// Wipes everything that was made of scalars, and waits until that is done.
     pub(super) fn wipe(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
-        self.ring.wipe(&gpu.device, OPERATION)?;
+        self.upload.wipe(&gpu.device, OPERATION)?;
         let mut batch = Batch::new(OPERATION);
-        let Self { ring: _, params, scalars, counts, totals: _, entries, buckets, heads, items, download } =
-            self;
+        let Self {
+            upload: _,
+            total: _,
+            params,
+            scalars,
+            counts,
+            totals: _,
+            entries,
+            buckets,
+            heads,
+            items,
+            download,
+        } = self;
         for buffer in scalars.iter().chain([&*counts, &*entries, &*buckets]) {
             buffer.wipe(&mut batch);
         }
@@ -94,25 +102,13 @@ impl Buffers {
     }
 }
 
-/// Where the items of a group's rows lie in the downloaded words: all sums, then all totals.
-pub(super) struct Piece {
-    pub(super) group: Group,
-    /// First word.
-    pub(super) at: usize,
-    /// Items of a row.
-    pub(super) items: u64,
+/// What is left of a group's rows: all sums, then all totals, of `items` a row.
+pub(super) struct Items<'a> {
+    pub(super) group: &'a Group,
+    pub(super) sums: &'a [u32],
+    pub(super) totals: &'a [u32],
+    /// Buckets that an item stands for, as a logarithm.
     pub(super) log_weight: u32,
-}
-
-impl Piece {
-    pub(super) fn n_rows(&self) -> usize {
-        self.group.n_rows() as usize
-    }
-
-    /// Bytes of the sums, and of the totals.
-    fn bytes(&self) -> u64 {
-        self.items * self.group.n_rows() * SUM_BYTES
-    }
 }
 
 /// One call.
@@ -125,35 +121,25 @@ pub(super) struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    /// Does everything up to the download. `fill(vector, first, out)` writes scalars from point `first` on.
+    /// Does everything on the device. `fill(vector, first, view)` writes scalars from point `first` on; `finish` gets what
+    /// is left of every group.
     pub(super) fn run(
         &self,
         buffers: &mut Buffers,
         n_points: usize,
-        fill: impl Fn(usize, usize, &mut [u8]),
-    ) -> Result<Vec<Piece>, EngineError> {
+        fill: impl Fn(usize, usize, WriteOnly<'_, [u8]>),
+        mut finish: impl FnMut(&Items<'_>),
+    ) -> Result<(), EngineError> {
         let chunks = self.plan.chunks(n_points);
-        let mut pieces = Vec::new();
-        let mut at = 0;
-        for group in &self.plan.groups {
-            let (reductions, items) = self.plan.reductions(group.n_rows());
-            let last = reductions.last().expect("one pass at least");
-            let log_weight = last.log_weight + last.items_per_group.ilog2();
-            let piece = Piece { group: group.clone(), at: (at / 4) as usize, items, log_weight };
-            at += 2 * piece.bytes();
-            pieces.push(piece);
-        }
-        let staging = buffers.download.at_least(&self.gpu.device, at)?;
         while buffers.scalars.len() < chunks.len() {
             buffers.scalars.push(Growing::new("msm scalars", STORAGE));
         }
-
         let mut uploaded = 0..0;
-        for piece in &pieces {
-            let group = &piece.group;
-            let buckets = buffers.buckets.at_least(&self.gpu.device, self.plan.n_keys(group) * SUM_BYTES)?;
+        for group in &self.plan.groups {
+            let buckets_bytes = self.plan.n_keys(group) * SUM_BYTES;
+            let buckets = buffers.buckets.at_least(&self.gpu.device, buckets_bytes)?;
             let mut batch = Batch::new(OPERATION);
-            batch.clear(&buckets, 0, self.plan.n_keys(group) * SUM_BYTES);
+            batch.clear(&buckets, 0, buckets_bytes);
             batch.submit(&self.gpu.device, &mut buffers.params)?;
             for (index, (segment, points)) in chunks.iter().enumerate() {
                 let first = segment * self.plan.segment_points + points.start;
@@ -173,14 +159,9 @@ impl Passes<'_> {
                 self.add(buffers, &chunk)?;
             }
             uploaded = group.vectors.clone();
-            self.reduce(buffers, piece, &buckets, &staging)?;
+            self.reduce(buffers, group, &buckets, &mut finish)?;
         }
-        let mut batch = Batch::new(OPERATION);
-        // An empty batch: its submission is the one after which everything is there.
-        batch.clear(&buffers.counts.at_least(&self.gpu.device, 4)?, 0, 4);
-        let submission = batch.submit(&self.gpu.device, &mut buffers.params)?;
-        buffers.download.submitted(at, submission);
-        Ok(pieces)
+        Ok(())
     }
 
     /// Stage 0: the scalars of a chunk.
@@ -191,16 +172,16 @@ impl Passes<'_> {
         group: &Group,
         first: usize,
         n_points: usize,
-        fill: &impl Fn(usize, usize, &mut [u8]),
+        fill: &impl Fn(usize, usize, WriteOnly<'_, [u8]>),
     ) -> Result<wgpu::Buffer, EngineError> {
         let device = &self.gpu.device;
         let scalar_bytes = 4 * self.plan.scalars.words();
         let vector_bytes = n_points as u64 * scalar_bytes;
         let target = buffers.scalars[index].at_least(device, vector_bytes * group.vectors.len() as u64)?;
         for (i, vector) in group.vectors.clone().enumerate() {
-            let offset = i as u64 * vector_bytes;
-            buffers.ring.send(device, OPERATION, &target, offset, vector_bytes, |range, out| {
-                fill(vector, first + (range.start / scalar_bytes) as usize, out);
+            let target = (&target, i as u64 * vector_bytes);
+            buffers.upload.send(device, OPERATION, target, n_points, scalar_bytes, |range, view| {
+                fill(vector, first + range.start, view);
             })?;
         }
         if let Some(kernel) = &self.kernels.scalars {
@@ -392,8 +373,13 @@ impl Passes<'_> {
     ) -> Result<u64, EngineError> {
         let device = &self.gpu.device;
         // The total is the end of the last bucket; waiting for it also empties the queue.
-        let last = (self.plan.n_keys(chunk.group) - 1) * 4;
-        let total = buffers.download.read_word(device, OPERATION, ends, last)?;
+        let last = Stretch { buffer: ends, offset: (self.plan.n_keys(chunk.group) - 1) * 4, bytes: 4 };
+        let mut batch = Batch::new(OPERATION);
+        buffers.total.note(device, &mut batch, &[last])?;
+        let submission = batch.submit(device, &mut buffers.params)?;
+        buffers.total.submitted(submission);
+        let mut total = 0;
+        buffers.total.finish(device, OPERATION, |words| total = words[0])?;
         if u64::from(total) < CALIBRATION_ADDITIONS {
             return Ok(0);
         }
@@ -407,16 +393,17 @@ impl Passes<'_> {
         Ok(slices)
     }
 
-    /// Stage 6, and the copy of what is left to the host's memory.
+    /// Stage 6, and what is left to `finish`.
     fn reduce(
         &self,
         buffers: &mut Buffers,
-        piece: &Piece,
+        group: &Group,
         buckets: &wgpu::Buffer,
-        staging: &wgpu::Buffer,
+        finish: &mut impl FnMut(&Items<'_>),
     ) -> Result<(), EngineError> {
         let device = &self.gpu.device;
-        let (reductions, _) = self.plan.reductions(piece.group.n_rows());
+        let reductions = self.plan.reductions(group.n_rows());
+        let (mut log_weight, mut bytes_left) = (0, 0);
         let mut batch = Batch::new(OPERATION).split_submits();
         // The first pass reads no totals; something must be bound.
         let mut from = (buckets.clone(), buckets.clone());
@@ -438,13 +425,18 @@ impl Passes<'_> {
                 };
                 batch.push(&self.kernels.reduce, &params, &[&from.0, &from.1, &into.0, &into.1], grid);
             }
+            log_weight = reduction.log_weight + reduction.items_per_group.ilog2();
+            bytes_left = bytes;
             from = into;
         }
-        let at = piece.at as u64 * 4;
-        batch.copy(&from.0, 0, staging, at, piece.bytes());
-        batch.copy(&from.1, 0, staging, at + piece.bytes(), piece.bytes());
-        batch.submit(device, &mut buffers.params)?;
-        Ok(())
+        let left = [&from.0, &from.1].map(|buffer| Stretch { buffer, offset: 0, bytes: bytes_left });
+        buffers.download.note(device, &mut batch, &left)?;
+        let submission = batch.submit(device, &mut buffers.params)?;
+        buffers.download.submitted(submission);
+        buffers.download.finish(device, OPERATION, |words| {
+            let (sums, totals) = words.split_at(words.len() / 2);
+            finish(&Items { group, sums, totals, log_weight });
+        })
     }
 
     fn additions(&self) -> u64 {

@@ -12,10 +12,9 @@ use super::plan::{POINT_BYTES, segment_points};
 use crate::error::EngineError;
 use crate::gpu::Gpu;
 use crate::gpu::batch::Batch;
-use crate::gpu::buffers::{Growing, create};
+use crate::gpu::buffers::{Growing, Upload, create};
 use crate::gpu::layout::MsmPointsParams;
 use crate::gpu::threads::for_each_chunk;
-use crate::gpu::transfer::Ring;
 use crate::points::{PackedPoint, Points, WeakPoints};
 
 const OPERATION: &str = "msm_points";
@@ -70,7 +69,7 @@ impl Resident {
 
 #[tracing::instrument(level = "debug", skip_all, fields(curve = C::NAME, n = points.len()))]
 fn upload<C: GpuCurve>(gpu: &Gpu, points: &Points<C>) -> Result<DevicePoints, EngineError> {
-    let mut ring = Ring::new(&gpu.device, "msm_points staging", gpu.limits.chunk_bytes)?;
+    let mut upload = Upload::new(&gpu.device, "msm_points staging", gpu.limits.chunk_bytes)?;
     let mut params = Growing::new("msm_points params", BufferUsages::UNIFORM | BufferUsages::COPY_DST);
     let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
     let mut segments = Vec::new();
@@ -87,8 +86,8 @@ fn upload<C: GpuCurve>(gpu: &Gpu, points: &Points<C>) -> Result<DevicePoints, En
                 false,
             ),
         };
-        send_bytes(gpu, &mut ring, &segment.points, bytemuck::cast_slice(piece))?;
-        send_bytes(gpu, &mut ring, &segment.identities, bytemuck::cast_slice(&identities))?;
+        send(gpu, &mut upload, &segment.points, piece)?;
+        send(gpu, &mut upload, &segment.identities, &identities)?;
         if let Some(spec) = kernels::points(Arithmetic { field: C::FIELD, limbs: gpu.limbs() }) {
             let kernel = gpu.kernels.get(&gpu.device, &spec)?;
             let mut batch = Batch::new(OPERATION);
@@ -108,9 +107,15 @@ fn upload<C: GpuCurve>(gpu: &Gpu, points: &Points<C>) -> Result<DevicePoints, En
     Ok(DevicePoints { segments })
 }
 
-fn send_bytes(gpu: &Gpu, ring: &mut Ring, target: &wgpu::Buffer, bytes: &[u8]) -> Result<(), EngineError> {
-    ring.send(&gpu.device, OPERATION, target, 0, bytes.len() as u64, |range, out| {
-        out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+fn send<T: bytemuck::Pod>(
+    gpu: &Gpu,
+    upload: &mut Upload,
+    target: &wgpu::Buffer,
+    items: &[T],
+) -> Result<(), EngineError> {
+    let item_bytes = size_of::<T>() as u64;
+    upload.send(&gpu.device, OPERATION, (target, 0), items.len(), item_bytes, |range, mut view| {
+        view.copy_from_slice(bytemuck::cast_slice(&items[range]));
     })
 }
 
