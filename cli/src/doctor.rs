@@ -4,6 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use ark_bn254::{Fq, Fr};
+use ark_ec::AffineRepr;
+use ark_ec::short_weierstrass::Affine;
+use ark_ff::PrimeField;
 use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::Cpu;
 use blindsum_engine::engine::{BackendChoice, Engine};
@@ -11,13 +15,21 @@ use blindsum_engine::error::{DeviceError, EngineError};
 use blindsum_engine::gpu::{AdapterReport, Gpu, adapters};
 use blindsum_engine::mask::{MaskKey, SignedMask};
 use blindsum_engine::naive;
+use blindsum_engine::points::{Curve, G1, Grumpkin, Points};
 use serde::Serialize;
+
+use crate::gpu::inputs;
+use crate::profile::Profile;
 
 /// Words of a check against the naive implementation: past a tile, a workgroup and a block, and odd.
 const N_WORDS: usize = 5_003;
 /// First stream word: the 32-bit block counter runs over within the checked words.
 const FIRST_WORD: u64 = (16 << 32) - 2_001;
 const N_INPUTS: usize = 12;
+/// Points of a checked sum: past a workgroup, and odd.
+const N_POINTS: usize = 131;
+/// Size of a profiled call, as a logarithm of its words or points.
+const PROFILED_LOG_N: u32 = 14;
 
 /// Flags of `blindsum doctor`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +37,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+    /// Profile one call of every operation on the GPU: milliseconds of each kernel, of transfers and of the host.
+    #[arg(long)]
+    profile: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,6 +50,8 @@ struct Report {
     missing: Vec<Missing>,
     kernels: Vec<Check>,
     auto: Picked,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    profiles: Vec<Profile>,
     healthy: bool,
 }
 
@@ -96,6 +113,13 @@ struct Check {
     problem: Option<String>,
 }
 
+impl Check {
+    fn failed(kernel: &'static str, backend: &str, error: &impl ToString) -> Self {
+        let problem = Some(error.to_string());
+        Self { kernel, backend: backend.to_owned(), equal: false, milliseconds: 0.0, problem }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Picked {
     backend: String,
@@ -104,7 +128,7 @@ struct Picked {
 
 /// Runs the subcommand. The exit code is 0 when every kernel that can run here agrees with its twin, else 1.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let report = examine();
+    let report = examine(arguments.profile);
     let mut out = std::io::stdout().lock();
     let written = if arguments.json {
         serde_json::to_writer_pretty(&mut out, &report)
@@ -119,10 +143,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn examine() -> Report {
+fn examine(profile: bool) -> Report {
     let adapters: Vec<Adapter> = adapters().into_iter().map(Adapter::from).collect();
     let mut missing = Vec::new();
     let mut kernels = check_kernels(&Cpu);
+    let mut profiles = Vec::new();
     match Gpu::open() {
         Ok(gpu) => {
             if gpu.adapter().is_software() {
@@ -134,18 +159,18 @@ fn examine() -> Report {
                 });
             }
             kernels.extend(check_kernels(&gpu));
+            if profile {
+                match take_profiles(&gpu) {
+                    Ok(taken) => profiles = taken,
+                    Err(error) => kernels.push(Check::failed("profile", gpu.name(), &error)),
+                }
+            }
         }
         Err(DeviceError::NoAdapter { hint }) => {
             missing.push(Missing { what: "a GPU adapter".to_owned(), remedy: hint });
         }
         // An adapter that is there and does not open is a fault of this machine.
-        Err(error) => kernels.push(Check {
-            kernel: "open",
-            backend: "gpu".to_owned(),
-            equal: false,
-            milliseconds: 0.0,
-            problem: Some(error.to_string()),
-        }),
+        Err(error) => kernels.push(Check::failed("open", "gpu", &error)),
     }
     let auto = match Engine::open(BackendChoice::Auto) {
         Ok(engine) => {
@@ -162,6 +187,7 @@ fn examine() -> Report {
         missing,
         kernels,
         auto,
+        profiles,
         healthy,
     }
 }
@@ -180,33 +206,96 @@ fn check_kernels(backend: &dyn Backend) -> Vec<Check> {
         .collect();
     let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
 
-    let check = |kernel,
-                 expect: &dyn Fn(&mut [u32]),
-                 call: &dyn Fn(&mut [u32]) -> Result<(), EngineError>| {
-        let (mut expected, mut got) = (start.clone(), start.clone());
-        expect(&mut expected);
-        // The first call compiles the kernel and allocates; the second is the one that is timed and compared.
-        let first = call(&mut got);
-        got.copy_from_slice(&start);
-        let clock = Instant::now();
-        let result = first.and_then(|()| call(&mut got));
-        let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
-        let problem = match result {
-            Err(error) => Some(error.to_string()),
-            Ok(()) => got
-                .iter()
-                .zip(&expected)
-                .position(|(a, b)| a != b)
-                .map(|index| format!("differs from the naive implementation, first at index {index}")),
+    let words =
+        |kernel, expect: &dyn Fn(&mut [u32]), call: &dyn Fn(&mut [u32]) -> Result<(), EngineError>| {
+            let mut expected = start.clone();
+            expect(&mut expected);
+            check(backend, kernel, &expected, || {
+                let mut got = start.clone();
+                call(&mut got).map(|()| got)
+            })
         };
-        Check { kernel, backend: backend.name().to_owned(), equal: problem.is_none(), milliseconds, problem }
-    };
+    let (g1, grumpkin) = (multiples::<G1>(), multiples::<Grumpkin>());
+    let (fr, fq) = (powers::<Fr>(), powers::<Fq>());
+    let row: Vec<i32> = start[..N_POINTS].iter().map(|word| *word as i32 >> 16).collect();
+    let signed = [row.as_slice(), &[i32::MIN >> 16; N_POINTS]];
     vec![
-        check("mask_expand", &|acc| naive::mask_expand(&masks, FIRST_WORD, acc), &|acc| {
+        words("mask_expand", &|acc| naive::mask_expand(&masks, FIRST_WORD, acc), &|acc| {
             backend.mask_expand(&masks, FIRST_WORD, acc)
         }),
-        check("sum_rows", &|acc| naive::sum_rows(&rows, acc), &|acc| backend.sum_rows(&rows, acc)),
+        words("sum_rows", &|acc| naive::sum_rows(&rows, acc), &|acc| backend.sum_rows(&rows, acc)),
+        check(backend, "msm_g1", &[naive::msm(&g1.unpack(), &fr)], || {
+            backend.msm_g1_vartime(&g1, &fr).map(|sum| vec![sum])
+        }),
+        check(backend, "msm_grumpkin", &[naive::msm(&grumpkin.unpack(), &fq)], || {
+            backend.msm_grumpkin_vartime(&grumpkin, &fq).map(|sum| vec![sum])
+        }),
+        check(backend, "msm_signed", &naive::msm_signed(&grumpkin.unpack(), &signed), || {
+            backend.msm_signed(&grumpkin, &signed, 16)
+        }),
     ]
+}
+
+/// One operation against what it should give.
+fn check<T: PartialEq>(
+    backend: &dyn Backend,
+    kernel: &'static str,
+    expected: &[T],
+    call: impl Fn() -> Result<Vec<T>, EngineError>,
+) -> Check {
+    // The first call compiles the kernel and allocates; the second is the one that is timed and compared.
+    let first = call();
+    let clock = Instant::now();
+    let result = first.and_then(|_| call());
+    let milliseconds = clock.elapsed().as_secs_f64() * 1e3;
+    let problem = match result {
+        Err(error) => Some(error.to_string()),
+        Ok(got) => got
+            .iter()
+            .zip(expected)
+            .position(|(a, b)| a != b)
+            .map(|index| format!("differs from the naive implementation, first at index {index}")),
+    };
+    Check { kernel, backend: backend.name().to_owned(), equal: problem.is_none(), milliseconds, problem }
+}
+
+/// Multiples of the generator, infinity first.
+fn multiples<C: Curve>() -> Points<C> {
+    let generator = Affine::<C>::generator();
+    let points: Vec<Affine<C>> =
+        (0..N_POINTS as u64).map(|k| (generator * C::ScalarField::from(k)).into()).collect();
+    Points::new(&points)
+}
+
+/// Full scalars.
+fn powers<F: PrimeField>() -> Vec<F> {
+    let base = F::from(0x9e37_79b9_7f4a_7c15u64);
+    core::iter::successors(Some(base), |power| Some(*power * base)).take(N_POINTS).collect()
+}
+
+/// One profiled call of every operation, after one that compiles its kernels.
+fn take_profiles(gpu: &Gpu) -> Result<Vec<Profile>, EngineError> {
+    let (n, bits) = (1 << PROFILED_LOG_N, 16);
+    let masks = vec![SignedMask::add(MaskKey::new([1; 32])); 64];
+    let row = vec![1u32; n];
+    let grumpkin = inputs::points::<Grumpkin>(n, false);
+    let g1 = inputs::points::<G1>(n, false);
+    let scalars: Vec<Fr> = inputs::scalars("uniform", n);
+    let words = inputs::words(1, n, bits);
+    type Call<'a> = Box<dyn Fn(&Gpu) -> Result<(), EngineError> + 'a>;
+    let calls: [(&str, Call<'_>); 4] = [
+        ("mask_expand, 64 masks", Box::new(|gpu| gpu.mask_expand(&masks, 0, &mut vec![0; n]))),
+        ("sum_rows, 16 rows", Box::new(|gpu| gpu.sum_rows(&[row.as_slice(); 16], &mut vec![0; n]))),
+        ("msm_signed, 16 bits", Box::new(|gpu| gpu.msm_signed(&grumpkin, &[&words], bits).map(drop))),
+        ("msm, BN254 G1", Box::new(|gpu| gpu.msm_g1_vartime(&g1, &scalars).map(drop))),
+    ];
+    let mut profiles = Vec::new();
+    for (what, call) in calls {
+        call(gpu)?;
+        let ((), report) = gpu.profiled(|gpu| call(gpu))?;
+        profiles.push(Profile::new(format!("{what}, 2^{PROFILED_LOG_N}"), report));
+    }
+    Ok(profiles)
 }
 
 fn processor() -> Processor {
@@ -286,6 +375,10 @@ fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
             check.kernel, check.milliseconds, check.backend
         )?;
     }
+    for profile in &report.profiles {
+        writeln!(out)?;
+        profile.print(out)?;
+    }
     writeln!(out, "\nauto       {}: {}", report.auto.backend, report.auto.reason)?;
     writeln!(
         out,
@@ -296,8 +389,8 @@ fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use blindsum_engine::curve::{Fq, Fr, Projective};
-    use blindsum_engine::points::{G1, G1Projective, Grumpkin, Points};
+    use blindsum_engine::curve::Projective;
+    use blindsum_engine::points::G1Projective;
 
     use super::*;
 
@@ -364,6 +457,7 @@ mod tests {
             missing: Vec::new(),
             kernels: check_kernels(&Broken),
             auto: Picked { backend: "cpu".into(), reason: "test".into() },
+            profiles: Vec::new(),
             healthy: false,
         };
         let json = serde_json::to_value(&report).expect("serialisable");

@@ -4,7 +4,9 @@
 
 mod doctor;
 mod failure;
+mod gpu;
 mod key;
+mod profile;
 mod verify;
 
 use std::io::{IsTerminal, Write};
@@ -24,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Look at this machine: adapters, processor, what is missing; run every kernel against its twin.
     Doctor(doctor::Arguments),
+    /// Check every kernel on this machine's GPU over all fields, limb variants and sizes, then time them.
+    Gpu(gpu::Arguments),
     /// Make a development key, or check a verifying key.
     #[command(subcommand)]
     Key(key::Command),
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
     let done = match Arguments::parse().command {
         Command::Doctor(arguments) => return doctor::run(&arguments),
+        Command::Gpu(arguments) => return gpu::run(&arguments),
         Command::Key(command) => key::run(&command),
         Command::Verify(arguments) => verify::run(&arguments),
     };

@@ -15,24 +15,36 @@ fn names(folder: &str, ending: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The operation of a kernel: stages of one operation share its prefix.
+fn operation(kernel: &str) -> &str {
+    if kernel.starts_with("msm_") { "msm" } else { kernel }
+}
+
 #[test]
 fn every_kernel_has_its_twin_its_oracle_and_its_bench() {
     let kernels = names("shaders", ".wgsl");
-    assert!(kernels.contains("mask_expand") && kernels.contains("sum_rows"), "{kernels:?}");
-    let gpu = names("engine/src/gpu", ".rs");
+    assert!(kernels.contains("mask_expand") && kernels.contains("msm_accumulate"), "{kernels:?}");
+    let gpu: BTreeSet<String> = &names("engine/src/gpu", ".rs") | &names("engine/src/gpu", "");
     let cpu = names("engine/src/cpu", ".rs");
     let benches = names("benches/benches", ".rs");
-    let naive = std::fs::read_to_string(root().join("engine/src/naive.rs")).expect("the oracles");
-    let twin = std::fs::read_to_string(root().join("engine/tests/twin.rs")).expect("the twin tests");
-    for kernel in &kernels {
-        assert!(gpu.contains(kernel), "engine/src/gpu/{kernel}.rs is missing");
-        assert!(cpu.contains(kernel), "engine/src/cpu/{kernel}.rs is missing");
-        assert!(benches.contains(kernel), "benches/benches/{kernel}.rs is missing");
-        assert!(naive.contains(&format!("pub fn {kernel}(")), "naive::{kernel} is missing");
+    let read = |path: &str| {
+        std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let naive = read("engine/src/naive.rs");
+    let twins = read("engine/tests/twin.rs") + &read("engine/tests/msm.rs");
+    // One set of kernels serves both: full scalars and short signed words.
+    let operations = kernels.iter().map(|kernel| operation(kernel)).chain(["msm_signed"]);
+    for operation in operations.collect::<BTreeSet<_>>() {
+        let wrapper = if operation == "msm_signed" { "msm" } else { operation };
+        assert!(gpu.contains(wrapper), "engine/src/gpu/{wrapper} is missing");
+        assert!(cpu.contains(operation), "engine/src/cpu/{operation}.rs is missing");
+        assert!(benches.contains(wrapper), "benches/benches/{wrapper}.rs is missing");
+        let oracle = format!("pub fn {operation}");
         assert!(
-            twin.contains(&format!("naive::{kernel}(")),
-            "tests/twin.rs does not compare {kernel} with naive"
+            ["(", "<"].iter().any(|next| naive.contains(&format!("{oracle}{next}"))),
+            "naive::{operation} is missing"
         );
+        assert!(twins.contains(&format!("naive::{operation}(")), "no test compares {operation} with naive");
     }
 }
 

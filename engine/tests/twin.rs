@@ -208,7 +208,7 @@ mod gpu {
     #[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
     fn slices_of_keys_change_nothing() {
         for busy_invocations in [1, 1 << 12, 1 << 20] {
-            let limits = GpuLimits { busy_invocations, ..GpuLimits::default() };
+            let limits = GpuLimits { busy_invocations: Some(busy_invocations), ..GpuLimits::default() };
             let gpu = Gpu::with_limits(limits).unwrap_or_else(|error| panic!("{error}"));
             check_mask_expand(&gpu, 130, 7, 3000);
         }

@@ -124,7 +124,7 @@ fn dispatches(gpu: &Gpu, chunk: &Chunk, n_subtract: u32, n_keys: u32) -> Vec<Dis
         for first_key in range.clone().step_by(keys_per_dispatch as usize) {
             let end_key = range.end.min(first_key + keys_per_dispatch);
             let n_keys = end_key - first_key;
-            let slices = (limits.busy_invocations / (x * y * GROUP))
+            let slices = (gpu.busy_invocations() / (x * y * GROUP))
                 .clamp(1, n_keys.div_ceil(MIN_KEYS_PER_SLICE))
                 .min(limits.groups_per_dimension);
             let keys_per_slice = n_keys.div_ceil(slices);

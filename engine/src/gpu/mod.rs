@@ -56,8 +56,9 @@ pub struct GpuLimits {
     pub keys_per_dispatch: u32,
     /// Most blocks times keys of one dispatch: keeps it well below a driver's watchdog (4 GiB of keystream).
     pub blocks_per_dispatch: u64,
-    /// Invocations that fill the device: below it, keys are spread over invocations as well.
-    pub busy_invocations: u32,
+    /// Invocations that fill the device: below it, keys are spread over invocations as well, and sums over shorter slices.
+    /// `None` goes by the adapter's kind; a processor that plays a GPU has few lanes.
+    pub busy_invocations: Option<u32>,
     /// Most entries of a multi-scalar multiplication at a time (a digit of a scalar each): 8 bytes, and 3 to 12 more for the
     /// sums that cross slices.
     pub entries_per_chunk: u64,
@@ -75,7 +76,7 @@ impl Default for GpuLimits {
             groups_per_dimension: u32::MAX,
             keys_per_dispatch: 256,
             blocks_per_dispatch: 1 << 26,
-            busy_invocations: 1 << 18,
+            busy_invocations: None,
             entries_per_chunk: 1 << 26,
             limbs: None,
             dispatch_budget: Duration::from_millis(50),
@@ -122,6 +123,7 @@ impl Gpu {
             binding_bytes,
             chunk_bytes: limits.chunk_bytes.min(binding_bytes).min(grid_bytes),
             groups_per_dimension,
+            busy_invocations: limits.busy_invocations.or(Some(busy_invocations(report))),
             limbs: Some(device.limbs),
             ..limits
         };
@@ -201,12 +203,22 @@ impl Gpu {
         profile::profiled(&self.device, || body(self))
     }
 
+    /// Invocations that fill the device.
+    fn busy_invocations(&self) -> u32 {
+        self.limits.busy_invocations.unwrap_or_else(|| busy_invocations(self.adapter()))
+    }
+
     /// Workgroups for `n_invocations`, as a grid with x and y within the limit.
     fn grid(&self, n_invocations: u32) -> [u32; 2] {
         let groups = n_invocations.div_ceil(GROUP).max(1);
         let x = groups.min(self.limits.groups_per_dimension);
         [x, groups.div_ceil(x)]
     }
+}
+
+/// Invocations that fill an adapter of this kind.
+fn busy_invocations(report: &AdapterReport) -> u32 {
+    if report.is_software() { 1 << 12 } else { 1 << 18 }
 }
 
 /// Takes the buffers out of their place, runs `body`, and puts them back if all went well.

@@ -138,7 +138,8 @@ impl Plan {
 
         let n_entries = n_points as u64 * u64::from(n_windows) * n_vectors as u64;
         // An addition takes so many registers that a quarter as many invocations fill a device.
-        let fills = |entries: &u64| n_entries / entries >= u64::from(limits.busy_invocations / 4);
+        let fills =
+            |entries: &u64| n_entries / entries >= u64::from(limits.busy_invocations.unwrap_or(u32::MAX) / 4);
         let entries_per_slice = match tuning.entries_per_slice {
             Some(entries) => u64::from(entries.max(1)),
             None => SLICE_ENTRIES.into_iter().find(fills).unwrap_or(SLICE_ENTRIES[SLICE_ENTRIES.len() - 1]),
@@ -241,7 +242,12 @@ mod tests {
     use super::*;
 
     fn limits(binding_bytes: u64) -> GpuLimits {
-        GpuLimits { binding_bytes, groups_per_dimension: 65_535, ..GpuLimits::default() }
+        GpuLimits {
+            binding_bytes,
+            groups_per_dimension: 65_535,
+            busy_invocations: Some(1 << 18),
+            ..GpuLimits::default()
+        }
     }
 
     const SIZES: [usize; 12] = [1, 2, 31, 32, 33, 63, 64, 65, 1000, 1 << 14, (1 << 20) + 1, 1 << 24];

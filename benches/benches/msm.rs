@@ -1,0 +1,276 @@
+//! Multi-scalar multiplication on G1 of BN254 with scalars that fill the field, and on Grumpkin with signed 16-bit words.
+//! The peers are ark-ec and halo2curves, given the same points and the same scalars in their own forms.
+//!
+//! Every id runs on all threads. `gpu` is the first adapter (software ones included: see the line printed at the start)
+//! with the limbs that suit it, `gpu_l13x20` the same with limbs that run everywhere; the points lie on the device after
+//! the first call. Every id converts the scalars as part of the time. `ark_ec` is `VariableBaseMSM::msm`, `halo2curves`
+//! is `msm_best` without its assembly. Before the groups, a call of each is compared with the others, one on the GPU is
+//! taken apart, and the calls run in turn, five times each: the ratio of the minima is the figure to quote.
+
+use std::env::args;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use ark_ec::short_weierstrass::{Affine, Projective};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_ff::{BigInteger, PrimeField};
+use blindsum_engine::DeviceError;
+use blindsum_engine::backend::Backend;
+use blindsum_engine::cpu::Cpu;
+use blindsum_engine::curve::{Fq, Fr};
+use blindsum_engine::gpu::{Gpu, GpuLimits, Limbs, ProfileReport};
+use blindsum_engine::points::{Curve, G1, G1Projective, Grumpkin, Points};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use halo2curves::CurveAffine;
+use halo2curves::bn256;
+use halo2curves::ff::PrimeField as _;
+use halo2curves::group::Curve as _;
+use halo2curves::msm::msm_best;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+const SEED: u64 = 1;
+const LOG_SIZES: [u32; 4] = [10, 12, 14, 16];
+const REPEATS: usize = 5;
+const SIGNED_LOG_SIZES: [u32; 2] = [12, 16];
+const SIGNED_BITS: u8 = 16;
+const SIGNED_ROWS: [(usize, &str); 2] = [(1, "1_row"), (16, "16_rows")];
+
+/// The sum as its maker holds it: converting it is no part of the time.
+enum Sum {
+    Ark(G1Projective),
+    Halo2curves(bn256::G1),
+}
+
+impl Sum {
+    fn affine(self) -> Affine<G1> {
+        match self {
+            Self::Ark(sum) => sum.into_affine(),
+            Self::Halo2curves(sum) => {
+                let sum = sum.to_affine();
+                let coordinate = |value: &bn256::Fq| Fq::from_le_bytes_mod_order(value.to_repr().as_ref());
+                Affine::new(coordinate(&sum.x), coordinate(&sum.y))
+            }
+        }
+    }
+}
+
+/// One way to compute a case.
+struct Way<'a> {
+    name: &'static str,
+    call: Box<dyn Fn(&Case) -> Sum + 'a>,
+}
+
+impl<'a> Way<'a> {
+    fn new(name: &'static str, call: impl Fn(&Case) -> Sum + 'a) -> Self {
+        Self { name, call: Box::new(call) }
+    }
+
+    fn backend(name: &'static str, backend: &'a dyn Backend) -> Self {
+        Self::new(name, |case| {
+            Sum::Ark(backend.msm_g1_vartime(&case.points, &case.scalars).expect("a backend that works"))
+        })
+    }
+
+    fn ark_ec() -> Self {
+        Self::new("ark_ec", |case| {
+            Sum::Ark(G1Projective::msm(&case.ark_points, &case.scalars).expect("as many as points"))
+        })
+    }
+
+    fn halo2curves() -> Self {
+        Self::new("halo2curves", |case| Sum::Halo2curves(msm_best(&case.halo2_scalars, &case.halo2_points)))
+    }
+
+    fn time(&self, case: &Case) -> Duration {
+        let start = Instant::now();
+        black_box((self.call)(black_box(case)));
+        start.elapsed()
+    }
+}
+
+struct Case {
+    size: String,
+    points: Points<G1>,
+    ark_points: Vec<Affine<G1>>,
+    scalars: Vec<Fr>,
+    halo2_points: Vec<bn256::G1Affine>,
+    halo2_scalars: Vec<bn256::Fr>,
+}
+
+impl Case {
+    fn new(all: &Points<G1>, log_size: u32) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+        let points = all.prefix(1 << log_size).expect("the largest case has them all");
+        let ark_points = points.unpack();
+        let scalars: Vec<Fr> = ark_points.iter().map(|_| uniform(&mut rng)).collect();
+        let point = |point: &Affine<G1>| {
+            bn256::G1Affine::from_xy(transfer(&point.x), transfer(&point.y)).expect("on the curve")
+        };
+        Self {
+            size: format!("2^{log_size}"),
+            halo2_points: ark_points.iter().map(point).collect(),
+            halo2_scalars: scalars.iter().map(transfer).collect(),
+            points,
+            ark_points,
+            scalars,
+        }
+    }
+
+    /// All ways give the same point.
+    fn check(&self, ways: &[Way]) {
+        let mut sums = ways.iter().map(|way| (way.name, (way.call)(self).affine()));
+        let (first, expected) = sums.next().expect("not empty");
+        for (name, sum) in sums {
+            assert_eq!(sum, expected, "{name} and {first} differ at {}", self.size);
+        }
+    }
+
+    fn report_profile(&self, gpu: &Gpu) {
+        let (_, report) = gpu
+            .profiled(|gpu| gpu.msm_g1_vartime(&self.points, &self.scalars))
+            .expect("a backend that works");
+        let ProfileReport { wall_ms, kernels, upload, wait_milliseconds, host_milliseconds, .. } = &report;
+        eprintln!(
+            "msm {}, one call on {}: {wall_ms:.2} ms, of which upload {:.2} ms, waiting {wait_milliseconds:.2} ms, host {host_milliseconds:.2} ms",
+            self.size,
+            gpu.adapter().name,
+            upload.milliseconds,
+        );
+        for kernel in kernels {
+            let milliseconds = match report.timestamps {
+                true => format!("{:.3} ms", kernel.milliseconds),
+                false => "no clock".into(),
+            };
+            eprintln!("    {}: {milliseconds} in {} dispatches", kernel.name, kernel.dispatches);
+        }
+    }
+
+    fn report_ratios(&self, ways: &[Way], turns: usize) {
+        let mut best = vec![Duration::MAX; ways.len()];
+        for _ in 0..turns {
+            for (best, way) in best.iter_mut().zip(ways) {
+                *best = way.time(self).min(*best);
+            }
+        }
+        let milliseconds = |best: &Duration| best.as_secs_f64() * 1e3;
+        let peer = ways.iter().position(|way| way.name == "ark_ec").expect("always there");
+        let peer = milliseconds(&best[peer]);
+        let columns: Vec<String> = ways
+            .iter()
+            .zip(&best)
+            .map(|(way, best)| match way.name {
+                "ark_ec" => format!("ark_ec {peer:.2} ms"),
+                name => {
+                    let own = milliseconds(best);
+                    format!("{name} {own:.2} ms (ark_ec / {name} = {:.2})", peer / own)
+                }
+            })
+            .collect();
+        eprintln!("msm {}, best of {turns}: {}", self.size, columns.join(", "));
+    }
+}
+
+/// A scalar of the whole field, without bias.
+fn uniform(rng: &mut ChaCha20Rng) -> Fr {
+    let mut bytes = [0; 64];
+    rng.fill_bytes(&mut bytes);
+    Fr::from_le_bytes_mod_order(&bytes)
+}
+
+/// The same element in the peer's field, through its canonical bytes.
+fn transfer<F: PrimeField, T: halo2curves::ff::PrimeField>(value: &F) -> T {
+    let mut bytes = T::Repr::default();
+    bytes.as_mut().copy_from_slice(&value.into_bigint().to_bytes_le());
+    T::from_repr(bytes).expect("the same modulus")
+}
+
+/// `a, a + b, a + 2 b, ..` for two multiples of the generator.
+fn progression<C: Curve>(n: usize) -> Points<C> {
+    let [first, step] = [7u64, 1 << 40].map(|k| Affine::<C>::generator() * C::ScalarField::from(k));
+    let points: Vec<_> = std::iter::successors(Some(first), |point| Some(*point + step)).take(n).collect();
+    Points::new(&Projective::normalize_batch(&points))
+}
+
+/// Criterion runs every bench once, as it does unless `cargo bench` asks for more.
+fn is_test() -> bool {
+    args().any(|arg| arg == "--test") || !args().any(|arg| arg == "--bench")
+}
+
+fn open(name: &str, limits: GpuLimits) -> Option<Gpu> {
+    let say = |error: &DeviceError| eprintln!("{name} is left out: {error}");
+    let gpu = Gpu::with_limits(limits).inspect_err(say).ok()?;
+    eprintln!("{name} is {} ({}), limbs {}", gpu.adapter().name, gpu.adapter().kind, gpu.limbs());
+    Some(gpu)
+}
+
+fn largest(log_sizes: &[u32]) -> usize {
+    1 << log_sizes.iter().max().expect("not empty")
+}
+
+fn bench_msm(criterion: &mut Criterion) {
+    let gpu = open("msm/gpu", GpuLimits::default());
+    let gpu_l13x20 = open("msm/gpu_l13x20", GpuLimits { limbs: Some(Limbs::L13x20), ..GpuLimits::default() });
+    eprintln!("msm/cpu, ark_ec and halo2curves run on {} threads", rayon::current_num_threads());
+    let mut ways = vec![Way::backend("cpu", &Cpu)];
+    ways.extend(gpu.as_ref().map(|gpu| Way::backend("gpu", gpu)));
+    ways.extend(gpu_l13x20.as_ref().map(|gpu| Way::backend("gpu_l13x20", gpu)));
+    ways.extend([Way::ark_ec(), Way::halo2curves()]);
+
+    let all = progression(largest(&LOG_SIZES));
+    let cases = LOG_SIZES.map(|log_size| Case::new(&all, log_size));
+    let (measured, turns) = if is_test() { (&cases[..2], 1) } else { (&cases[..], REPEATS) };
+    for case in &cases {
+        case.check(&ways);
+    }
+    for case in measured {
+        if let Some(gpu) = &gpu {
+            case.report_profile(gpu);
+        }
+        case.report_ratios(&ways, turns);
+    }
+
+    let mut group = criterion.benchmark_group("msm");
+    group.sample_size(10);
+    for case in &cases {
+        group.throughput(Throughput::Elements(case.scalars.len() as u64));
+        for way in &ways {
+            group.bench_function(BenchmarkId::new(way.name, &case.size), |b| b.iter(|| (way.call)(case)));
+        }
+    }
+    group.finish();
+}
+
+fn bench_msm_signed(criterion: &mut Criterion) {
+    let gpu = open("msm_signed/gpu", GpuLimits::default());
+    let mut backends: Vec<(&str, &dyn Backend)> = vec![("cpu", &Cpu)];
+    backends.extend(gpu.as_ref().map(|gpu| ("gpu", gpu as &dyn Backend)));
+    let all = progression::<Grumpkin>(largest(&SIGNED_LOG_SIZES));
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+
+    let mut group = criterion.benchmark_group("msm_signed");
+    group.sample_size(10);
+    for log_size in SIGNED_LOG_SIZES {
+        let points = all.prefix(1 << log_size).expect("the largest case has them all");
+        for (n_rows, rows_name) in SIGNED_ROWS {
+            let rows: Vec<Vec<i32>> = (0..n_rows)
+                .map(|_| (0..points.len()).map(|_| rng.next_u32() as i32 >> (32 - SIGNED_BITS)).collect())
+                .collect();
+            let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
+            let call = |backend: &dyn Backend| {
+                backend.msm_signed(&points, black_box(&rows), SIGNED_BITS).expect("a backend that works")
+            };
+            let expected = call(&Cpu);
+            group.throughput(Throughput::Elements((n_rows * points.len()) as u64));
+            for (name, backend) in &backends {
+                assert_eq!(call(*backend), expected, "{name} and cpu differ at 2^{log_size}, {rows_name}");
+                let id = BenchmarkId::new(format!("{name}_{rows_name}"), format!("2^{log_size}"));
+                group.bench_function(id, |b| b.iter(|| call(*backend)));
+            }
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench_msm, bench_msm_signed);
+criterion_main!(benches);

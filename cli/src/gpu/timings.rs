@@ -1,0 +1,186 @@
+//! How fast the kernels are: device time by the device's own clock where it has one, the whole call beside it.
+
+use std::io::Write;
+
+use blindsum_engine::backend::Backend;
+use blindsum_engine::error::EngineError;
+use blindsum_engine::gpu::probe::{self, FieldOperation, Words};
+use blindsum_engine::gpu::{Gpu, MsmTuning};
+use blindsum_engine::mask::{MaskKey, SignedMask};
+use blindsum_engine::points::{G1, Grumpkin};
+use blindsum_shaders::Field;
+use serde::Serialize;
+
+use super::inputs::{points, scalars, word, words};
+use crate::profile::Profile;
+
+/// Calls of which the fastest counts; one more before them compiles and allocates.
+const REPEATS: usize = 3;
+
+/// One measured figure.
+#[derive(Debug, Serialize)]
+pub(super) struct Figure {
+    what: String,
+    value: f64,
+    unit: &'static str,
+    /// By instruction counts for an H200 at 1.755 GHz, not by measurement: `docs/msm.md`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    h200_floor: Option<f64>,
+}
+
+/// Where figures go: to the reader at once, and to the report.
+struct Table<'a, W> {
+    out: &'a mut W,
+    figures: &'a mut Vec<Figure>,
+    profiles: &'a mut Vec<Profile>,
+}
+
+impl<W: Write> Table<'_, W> {
+    fn figure(
+        &mut self,
+        what: String,
+        value: f64,
+        unit: &'static str,
+        h200_floor: Option<f64>,
+    ) -> std::io::Result<()> {
+        let beside =
+            h200_floor.map_or_else(String::new, |floor| format!("   (floor of an H200: {floor} {unit})"));
+        writeln!(self.out, "{what:<64} {value:>10.3} {unit}{beside}")?;
+        self.figures.push(Figure { what, value, unit, h200_floor });
+        Ok(())
+    }
+}
+
+/// The fastest of a few profiled calls.
+fn best<T>(
+    gpu: &Gpu,
+    call: &str,
+    body: impl Fn(&Gpu) -> Result<T, EngineError>,
+) -> Result<Profile, EngineError> {
+    body(gpu)?;
+    let mut best: Option<Profile> = None;
+    for _ in 0..REPEATS {
+        let (_, report) = gpu.profiled(&body)?;
+        let profile = Profile::new(call.to_owned(), report);
+        if best.as_ref().is_none_or(|best| profile.wall < best.wall) {
+            best = Some(profile);
+        }
+    }
+    Ok(best.expect("one repeat at least"))
+}
+
+/// Times one limb variant, sums up to `2^max_log_n` points.
+pub(super) fn run(
+    gpu: &Gpu,
+    max_log_n: u32,
+    out: &mut impl Write,
+    figures: &mut Vec<Figure>,
+    profiles: &mut Vec<Profile>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    writeln!(out, "{}", gpu.limbs())?;
+    let mut table = Table { out, figures, profiles };
+    arithmetic(gpu, max_log_n, &mut table)?;
+    masks(gpu, max_log_n, &mut table)?;
+    commitments(gpu, max_log_n, &mut table)?;
+    full_sums(gpu, max_log_n, &mut table)?;
+    writeln!(table.out)?;
+    Ok(())
+}
+
+type Done = Result<(), Box<dyn std::error::Error>>;
+
+fn arithmetic(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Done {
+    let limbs = gpu.limbs();
+    let log_n = max_log_n.min(20);
+    let (n, rounds) = (1usize << log_n, if max_log_n > 16 { 256 } else { 16 });
+    let operands: Vec<Words> = (0..n as u64).map(|i| [word(8, i) as u32 >> 3; 8]).collect();
+    for field in Field::ALL {
+        let profile = best(gpu, "multiply", |gpu| {
+            probe::field(gpu, field, FieldOperation::Multiply, rounds, &operands, &operands)
+        })?;
+        let rate = n as f64 * f64::from(rounds) / profile.device() / 1e6;
+        table.figure(format!("multiplications, {field}/{limbs}"), rate, "G/s", Some(42.0))?;
+    }
+    let (packed, rounds) = (points::<G1>(1 << max_log_n.min(18), false), if max_log_n > 16 { 64 } else { 8 });
+    let profile = best(gpu, "add", |gpu| probe::sums::<G1>(gpu, packed.as_slice(), rounds))?;
+    let rate = packed.len() as f64 * f64::from(rounds) / profile.device() / 1e6;
+    table.figure(format!("mixed additions, BN254 G1 in {limbs}"), rate, "G/s", Some(3.2))?;
+    Ok(())
+}
+
+fn masks(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Done {
+    let (n_masks, n_words) = (if max_log_n > 16 { 1024 } else { 64 }, 1usize << max_log_n.min(20));
+    let masks: Vec<SignedMask> = (0..n_masks).map(|i| SignedMask::add(MaskKey::new([i as u8; 32]))).collect();
+    let bytes = (n_masks * n_words * 4) as f64;
+    let profile = best(gpu, "mask_expand", |gpu| gpu.mask_expand(&masks, 0, &mut vec![0; n_words]))?;
+    table.figure(
+        format!("mask_expand, {n_masks} masks of {n_words} words, kernel"),
+        bytes / profile.device() / 1e9,
+        "TB/s",
+        Some(1.37),
+    )?;
+    table.figure(
+        format!("mask_expand, {n_masks} masks of {n_words} words, whole call"),
+        bytes / profile.wall / 1e9,
+        "TB/s",
+        None,
+    )?;
+    table.profiles.push(profile);
+    let row: Vec<u32> = vec![1; n_words];
+    let rows = vec![row.as_slice(); n_masks / 16];
+    let profile = best(gpu, "sum_rows", |gpu| gpu.sum_rows(&rows, &mut vec![0; n_words]))?;
+    let bytes = (rows.len() * n_words * 4) as f64;
+    table.figure("sum_rows, upload included".to_owned(), bytes / profile.wall / 1e6, "GB/s", None)?;
+    table.profiles.push(profile);
+    Ok(())
+}
+
+fn commitments(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Done {
+    let limbs = gpu.limbs();
+    let n = 1usize << max_log_n.min(20);
+    let bases = points::<Grumpkin>(n, false);
+    for (bits, n_rows) in [(8, 1), (16, 1), (16, 16), (24, 1), (32, 1)] {
+        let rows: Vec<Vec<i32>> = (0..n_rows).map(|row| words(9 + row, n, bits)).collect();
+        let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
+        let what = format!("msm_signed in {limbs}, {n_rows} rows of {n} words of {bits} bits");
+        let profile = best(gpu, &what, |gpu| gpu.msm_signed(&bases, &rows, bits))?;
+        table.figure(format!("{what}, kernels"), profile.device(), "ms", None)?;
+        table.figure(what, profile.wall, "ms", None)?;
+        table.profiles.push(profile);
+    }
+    Ok(())
+}
+
+fn full_sums(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Done {
+    let limbs = gpu.limbs();
+    let log_sizes = (10..=max_log_n).filter(|log_n| log_n % 2 == 0);
+    for log_n in log_sizes {
+        let n = 1usize << log_n;
+        let (points, scalars) = (points::<G1>(n, false), scalars::<ark_bn254::Fr>("uniform", n));
+        let floor = match log_n {
+            20 => Some(5.0),
+            24 => Some(64.0),
+            _ => None,
+        };
+        let what = format!("msm, BN254 G1 in {limbs}, 2^{log_n} points");
+        let profile = best(gpu, &what, |gpu| gpu.msm_g1_vartime(&points, &scalars))?;
+        profile.print(table.out)?;
+        table.figure(format!("{what}, kernels"), profile.device(), "ms", floor)?;
+        table.figure(what.clone(), profile.wall, "ms", floor)?;
+        table.profiles.push(profile);
+        if ![16, 20, 24].contains(&log_n) {
+            continue;
+        }
+        // The model's choice is about log2 n - 4; its neighbours, and other slices, say whether it is right.
+        for window_bits in log_n - 5..=log_n - 2 {
+            for entries_per_slice in [8, 16, 32, 64] {
+                let tuning =
+                    MsmTuning { window_bits: Some(window_bits), entries_per_slice: Some(entries_per_slice) };
+                let what = format!("{what}, c = {window_bits}, slices of {entries_per_slice}");
+                let profile = best(gpu, &what, |gpu| gpu.msm_tuned(&points, &scalars, tuning))?;
+                table.figure(what, profile.wall, "ms", None)?;
+            }
+        }
+    }
+    Ok(())
+}
