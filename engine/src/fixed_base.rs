@@ -51,8 +51,9 @@ impl FixedBase {
                 for _ in 0..WINDOW {
                     base.double_in_place();
                 }
-                let affine = Projective::normalize_batch(&entries);
-                std::array::from_fn(|v| affine[v])
+                // One by one: ark-ec's batch runs on rayon, where a thread that waits takes up other work, and that could
+                // be a call that waits for these tables.
+                entries.map(|entry| entry.into_affine())
             })
             .collect();
         Self { tables, correction: -(shift * Fq::from(WINDOWS as u64)) }

@@ -204,20 +204,23 @@ impl<C: Curve> Points<C> {
     /// all clones.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        *self.shared.digest.get_or_init(|| {
-            let table: Vec<u8> = self
-                .as_slice()
-                .par_chunks(CHUNK)
-                .flat_map_iter(|chunk| <[u8; 32]>::from(Sha256::digest(bytemuck::cast_slice(chunk))))
-                .collect();
-            Sha256::new()
-                .chain_update((C::NAME.len() as u64).to_le_bytes())
-                .chain_update(C::NAME)
-                .chain_update((self.len() as u64).to_le_bytes())
-                .chain_update(table)
-                .finalize()
-                .into()
-        })
+        if let Some(digest) = self.shared.digest.get() {
+            return *digest;
+        }
+        // Outside of the lock: a thread that waits for rayon takes up other work, and that could be this again.
+        let table: Vec<u8> = self
+            .as_slice()
+            .par_chunks(CHUNK)
+            .flat_map_iter(|chunk| <[u8; 32]>::from(Sha256::digest(bytemuck::cast_slice(chunk))))
+            .collect();
+        let digest = Sha256::new()
+            .chain_update((C::NAME.len() as u64).to_le_bytes())
+            .chain_update(C::NAME)
+            .chain_update((self.len() as u64).to_le_bytes())
+            .chain_update(table)
+            .finalize()
+            .into();
+        *self.shared.digest.get_or_init(|| digest)
     }
 
     /// A reference that does not keep the points.
