@@ -57,9 +57,9 @@ fn mul(out: &mut String, p: &[u32], negative_inverse: u32) {
         out.push_str("    x = a0 * b_i + t0;\n");
         let _ = writeln!(out, "    m = u64(u32(x) * {negative_inverse:#x}u);");
         let _ = writeln!(out, "    y = m * {:#x}lu + (x & 0xfffffffflu);", p[0]);
-        for j in 1..N {
+        for (j, limb) in p.iter().enumerate().skip(1) {
             let _ = writeln!(out, "    x = a{j} * b_i + (t{j} + (x >> 32u));");
-            let _ = writeln!(out, "    y = m * {:#x}lu + ((x & 0xfffffffflu) + (y >> 32u));", p[j]);
+            let _ = writeln!(out, "    y = m * {limb:#x}lu + ((x & 0xfffffffflu) + (y >> 32u));");
             let _ = writeln!(out, "    t{} = y & 0xfffffffflu;", j - 1);
         }
         let _ = writeln!(out, "    t{} = (x >> 32u) + (y >> 32u);", N - 1);

@@ -32,10 +32,13 @@ pub(super) struct Segment {
     pub(super) identities: wgpu::Buffer,
 }
 
-/// What is on the device.
+/// Points on the device, and by whom they are kept on the host.
+type Kept = (WeakPoints, Arc<DevicePoints>);
+
+/// What is on the device, by digest.
 #[derive(Default)]
 pub(in crate::gpu) struct Resident {
-    kept: Mutex<HashMap<[u8; 32], (WeakPoints, Arc<DevicePoints>)>>,
+    kept: Mutex<HashMap<[u8; 32], Kept>>,
 }
 
 impl Resident {
