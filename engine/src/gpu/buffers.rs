@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use wgpu::{BufferAsyncError, BufferUsages, MapMode, SubmissionIndex, WriteOnly};
 
@@ -65,6 +66,9 @@ pub(super) fn map_error(operation: &'static str, error: &impl ToString) -> Engin
     DeviceError::Validation { operation, message: format!("mapping: {}", error.to_string()) }.into()
 }
 
+/// Longest that a callback takes from the poll that found it due, on a machine with other work.
+const CALLBACK: Duration = Duration::from_secs(30);
+
 /// A mapping that has been asked for and becomes valid when a submission is done.
 pub(super) struct PendingMap {
     submission: SubmissionIndex,
@@ -85,7 +89,8 @@ impl PendingMap {
     /// Waits until the mapping is valid.
     pub(super) fn wait(self, device: &Device, operation: &'static str) -> Result<(), EngineError> {
         device.wait(operation, &self.submission)?;
-        match self.answer.try_recv() {
+        // Another thread's poll may have taken the answer's callback and be about to run it.
+        match self.answer.recv_timeout(CALLBACK) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(map_error(operation, &error)),
             Err(error) => Err(map_error(operation, &error)),
