@@ -192,7 +192,8 @@ fn progression<C: Curve>(n: usize) -> Points<C> {
     Points::new(&Projective::normalize_batch(&points))
 }
 
-/// Criterion runs every bench once, as it does unless `cargo bench` asks for more.
+/// Criterion runs every bench once, as it does unless `cargo bench` asks for more: then only small cases are compared
+/// and measured beforehand.
 fn is_test() -> bool {
     args().any(|arg| arg == "--test") || !args().any(|arg| arg == "--bench")
 }
@@ -220,10 +221,8 @@ fn bench_msm(criterion: &mut Criterion) {
     let all = progression(largest(&LOG_SIZES));
     let cases = LOG_SIZES.map(|log_size| Case::new(&all, log_size));
     let (measured, turns) = if is_test() { (&cases[..2], 1) } else { (&cases[..], REPEATS) };
-    for case in &cases {
-        case.check(&ways);
-    }
     for case in measured {
+        case.check(&ways);
         if let Some(gpu) = &gpu {
             case.report_profile(gpu);
         }
@@ -260,10 +259,17 @@ fn bench_msm_signed(criterion: &mut Criterion) {
             let call = |backend: &dyn Backend| {
                 backend.msm_signed(&points, black_box(&rows), SIGNED_BITS).expect("a backend that works")
             };
-            let expected = call(&Cpu);
+            let checked = !is_test() || log_size == SIGNED_LOG_SIZES[0];
+            let expected = checked.then(|| call(&Cpu));
             group.throughput(Throughput::Elements((n_rows * points.len()) as u64));
             for (name, backend) in &backends {
-                assert_eq!(call(*backend), expected, "{name} and cpu differ at 2^{log_size}, {rows_name}");
+                if let Some(expected) = &expected {
+                    assert_eq!(
+                        &call(*backend),
+                        expected,
+                        "{name} and cpu differ at 2^{log_size}, {rows_name}"
+                    );
+                }
                 let id = BenchmarkId::new(format!("{name}_{rows_name}"), format!("2^{log_size}"));
                 group.bench_function(id, |b| b.iter(|| call(*backend)));
             }
