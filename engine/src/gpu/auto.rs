@@ -199,7 +199,7 @@ fn first_win(operation: &Operation, gpu: &Gpu) -> Result<Option<u64>, EngineErro
             Ok(best)
         };
         let on_cpu = best_of_two(&Cpu)?;
-        // The first calls compile and allocate; of three pairs the later ones count.
+        // The first calls compile and allocate; only the next ones count.
         best_of_two(gpu)?;
         let on_gpu = best_of_two(gpu)?;
         if on_gpu < on_cpu {
