@@ -5,9 +5,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use ark_bn254::{Fq, Fr};
-use ark_ec::AffineRepr;
-use ark_ec::short_weierstrass::Affine;
-use ark_ff::PrimeField;
 use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::Cpu;
 use blindsum_engine::engine::{BackendChoice, Engine};
@@ -15,7 +12,7 @@ use blindsum_engine::error::{DeviceError, EngineError};
 use blindsum_engine::gpu::{AdapterReport, Gpu, adapters};
 use blindsum_engine::mask::{MaskKey, SignedMask};
 use blindsum_engine::naive;
-use blindsum_engine::points::{Curve, G1, Grumpkin, Points};
+use blindsum_engine::points::{G1, Grumpkin};
 use serde::Serialize;
 
 use crate::gpu::inputs;
@@ -215,8 +212,9 @@ fn check_kernels(backend: &dyn Backend) -> Vec<Check> {
                 call(&mut got).map(|()| got)
             })
         };
-    let (g1, grumpkin) = (multiples::<G1>(), multiples::<Grumpkin>());
-    let (fr, fq) = (powers::<Fr>(), powers::<Fq>());
+    let (g1, grumpkin) = (inputs::points::<G1>(N_POINTS, true), inputs::points::<Grumpkin>(N_POINTS, true));
+    let (fr, fq): (Vec<Fr>, Vec<Fq>) =
+        (inputs::scalars("uniform", N_POINTS), inputs::scalars("uniform", N_POINTS));
     let row: Vec<i32> = start[..N_POINTS].iter().map(|word| *word as i32 >> 16).collect();
     let signed = [row.as_slice(), &[i32::MIN >> 16; N_POINTS]];
     vec![
@@ -257,20 +255,6 @@ fn check<T: PartialEq>(
             .map(|index| format!("differs from the naive implementation, first at index {index}")),
     };
     Check { kernel, backend: backend.name().to_owned(), equal: problem.is_none(), milliseconds, problem }
-}
-
-/// Multiples of the generator, infinity first.
-fn multiples<C: Curve>() -> Points<C> {
-    let generator = Affine::<C>::generator();
-    let points: Vec<Affine<C>> =
-        (0..N_POINTS as u64).map(|k| (generator * C::ScalarField::from(k)).into()).collect();
-    Points::new(&points)
-}
-
-/// Full scalars.
-fn powers<F: PrimeField>() -> Vec<F> {
-    let base = F::from(0x9e37_79b9_7f4a_7c15u64);
-    core::iter::successors(Some(base), |power| Some(*power * base)).take(N_POINTS).collect()
 }
 
 /// One profiled call of every operation, after one that compiles its kernels.
@@ -390,7 +374,7 @@ fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use blindsum_engine::curve::Projective;
-    use blindsum_engine::points::G1Projective;
+    use blindsum_engine::points::{G1Projective, Points};
 
     use super::*;
 

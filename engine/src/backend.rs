@@ -60,10 +60,10 @@ pub trait Backend: Send + Sync {
     /// One sum a row over the same points: `out_v = sum_j rows_v[j] * points_j`, on Grumpkin, for words of `bits` bits in
     /// two's complement.
     ///
-    /// Points may repeat, be opposite, or be infinity, and are not checked. Neither skips zeros nor branches on a word:
-    /// the number of additions depends on the lengths and `bits` only, but the order of memory accesses on the words. An
-    /// addition of equal or opposite points or of infinity may take another time than one of points without a known
-    /// relation.
+    /// Points may repeat, be opposite, or be infinity, and are not checked. Neither skips zeros nor branches on a word: each
+    /// is added once a window, whatever it is. The order of memory accesses depends on the words, and on a GPU so does the
+    /// number of partial sums that are then put together. An addition of equal or opposite points or of infinity may take
+    /// another time than one of points without a known relation.
     ///
     /// # Errors
     /// [`Misuse::LengthMismatch`] when a row has not one word a point; [`Misuse::OutOfRange`] when `bits` is not in

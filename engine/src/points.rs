@@ -263,13 +263,6 @@ impl WeakPoints {
     pub fn is_alive(&self) -> bool {
         self.0.strong_count() > 0
     }
-
-    /// True if these are the points that it was made from, or a clone. Costs nothing, unlike the first
-    /// [`Points::digest`].
-    #[must_use]
-    pub fn refers_to<C: Curve>(&self, points: &Points<C>) -> bool {
-        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&points.shared))
-    }
 }
 
 impl fmt::Debug for WeakPoints {
@@ -357,9 +350,6 @@ mod tests {
         let all = Points::new(&multiples::<G1>(5));
         let weak = all.downgrade();
         let (clone, same) = (all.clone(), all.prefix(5).expect("all of them"));
-        assert!(weak.refers_to(&clone) && weak.refers_to(&same));
-        assert!(!weak.refers_to(&Points::new(&multiples::<G1>(5))));
-        assert!(!weak.refers_to(&all.prefix(4).expect("there are 5")));
         drop((all, clone));
         assert!(weak.is_alive());
         drop(same);

@@ -1,7 +1,7 @@
 // Written by `cargo run -p blindsum-shader-generator`, which says what every function gives; a test compares.
 // Arithmetic modulo p = q, the prime of BN254's coordinates, in eight limbs of 32 bits; needs SHADER_INT64.
 // Montgomery form with R = 2^256. Values are below 2 p; a product of two such is below 1.8 p, since 4 p < 2^256.
-// Carries are the high halves of 64-bit sums and borrows their top bits: comparisons cost a GPU three times as much.
+// Carries are the high halves of 64-bit sums and borrows their top bits, without comparisons.
 
 struct Field { l0: u32, l1: u32, l2: u32, l3: u32, l4: u32, l5: u32, l6: u32, l7: u32 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use blindsum_engine::backend::Backend;
 use blindsum_engine::error::EngineError;
 use blindsum_engine::gpu::probe::{self, FieldOperation, Words};
-use blindsum_engine::gpu::{Gpu, MsmTuning};
+use blindsum_engine::gpu::{Gpu, Limbs, MsmTuning};
 use blindsum_engine::mask::{MaskKey, SignedMask};
 use blindsum_engine::points::{G1, Grumpkin};
 use blindsum_shaders::Field;
@@ -23,7 +23,7 @@ pub(super) struct Figure {
     what: String,
     value: f64,
     unit: &'static str,
-    /// By instruction counts for an H200 at 1.755 GHz, not by measurement: `docs/msm.md`.
+    /// What this code can reach on an H200 at 1.755 GHz, by instruction counts and not by measurement: `docs/msm.md`.
     #[serde(skip_serializing_if = "Option::is_none")]
     h200_floor: Option<f64>,
 }
@@ -99,12 +99,21 @@ fn arithmetic(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> D
             probe::field(gpu, field, FieldOperation::Multiply, rounds, &operands, &operands)
         })?;
         let rate = n as f64 * f64::from(rounds) / profile.device() / 1e6;
-        table.figure(format!("multiplications, {field}/{limbs}"), rate, "G/s", Some(42.0))?;
+        let floor = match limbs {
+            Limbs::U64x8 => 42.0,
+            Limbs::L13x20 => 18.0,
+        };
+        table.figure(format!("multiplications, {field}/{limbs}"), rate, "G/s", Some(floor))?;
     }
     let (packed, rounds) = (points::<G1>(1 << max_log_n.min(18), false), if max_log_n > 16 { 64 } else { 8 });
     let profile = best(gpu, "add", |gpu| probe::sums::<G1>(gpu, packed.as_slice(), rounds))?;
     let rate = packed.len() as f64 * f64::from(rounds) / profile.device() / 1e6;
-    table.figure(format!("mixed additions, BN254 G1 in {limbs}"), rate, "G/s", Some(3.2))?;
+    table.figure(
+        format!("mixed additions, BN254 G1 in {limbs}"),
+        rate,
+        "G/s",
+        (limbs == Limbs::U64x8).then_some(3.2),
+    )?;
     Ok(())
 }
 
@@ -157,9 +166,9 @@ fn full_sums(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Do
     for log_n in log_sizes {
         let n = 1usize << log_n;
         let (points, scalars) = (points::<G1>(n, false), scalars::<ark_bn254::Fr>("uniform", n));
-        let floor = match log_n {
-            20 => Some(5.0),
-            24 => Some(64.0),
+        let floor = match (limbs, log_n) {
+            (Limbs::U64x8, 20) => Some(5.5),
+            (Limbs::U64x8, 24) => Some(72.0),
             _ => None,
         };
         let what = format!("msm, BN254 G1 in {limbs}, 2^{log_n} points");

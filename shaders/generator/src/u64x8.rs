@@ -29,7 +29,7 @@ fn head(out: &mut String, prime: &Prime) {
 // Written by `cargo run -p blindsum-shader-generator`, which says what every function gives; a test compares.
 // Arithmetic modulo p = {meaning}, in eight limbs of 32 bits; needs SHADER_INT64.
 // Montgomery form with R = 2^256. Values are below 2 p; a product of two such is below 1.8 p, since 4 p < 2^256.
-// Carries are the high halves of 64-bit sums and borrows their top bits: comparisons cost a GPU three times as much.
+// Carries are the high halves of 64-bit sums and borrows their top bits, without comparisons.
 
 struct Field {{ {fields} }}
 

@@ -383,7 +383,7 @@ impl Passes<'_> {
         if u64::from(total) < CALIBRATION_ADDITIONS {
             return Ok(0);
         }
-        let slices = (CALIBRATION_ADDITIONS / self.plan.entries_per_slice).min(n_slices);
+        let slices = (CALIBRATION_ADDITIONS / self.plan.entries_per_slice).clamp(1, n_slices);
         let mut batch = Batch::new(OPERATION);
         self.accumulate(&mut batch, chunk, ends, entries, heads, 0..slices);
         let clock = Instant::now();
