@@ -11,7 +11,7 @@ tools/check.sh
 say "Rust, WGSL and C"
 cargo test -q --workspace
 say "every bench, once"
-cargo test -q -p blindsum-benches --benches
+cargo test -q --workspace --bench '*'
 say "the verifier without the prover"
 cargo test -q -p blindsum-circuits --no-default-features
 
