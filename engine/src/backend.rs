@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{EngineError, Misuse};
 use crate::mask::SignedMask;
+use crate::ntt::{Direction, Domain};
 use crate::points::{G1, G1Projective, Grumpkin, Points};
 
 /// Fewest and most bits of a word of [`Backend::msm_signed`].
@@ -74,6 +75,25 @@ pub trait Backend: Send + Sync {
         rows: &[&[i32]],
         bits: u8,
     ) -> Result<Vec<Projective>, EngineError>;
+
+    /// Transforms a polynomial in place: forward from coefficients in bit-reversed order to its values on the domain in
+    /// natural order, inverse the other way.
+    ///
+    /// Timing depends on the length only. After an error the content of `values` is unspecified.
+    ///
+    /// # Errors
+    /// [`Misuse::DomainSize`] unless the length is a power of two within [`Domain::max_log_n`]; [`EngineError::Device`] when
+    /// the device fails.
+    fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError>;
+
+    /// From the values of A and B on a domain to those of `A B - C` on its odd coset, in natural order, where C is the
+    /// polynomial of the domain's size whose values there are the products of A's and B's.
+    ///
+    /// Leaves them in `a`; what is left in `b` is unspecified, in both after an error. Timing depends on the length only.
+    ///
+    /// # Errors
+    /// [`Misuse::LengthMismatch`] when the lengths differ; otherwise as [`Backend::ntt`].
+    fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError>;
 }
 
 /// Refuses a range of stream words that passes the end of the 64-bit word numbers.

@@ -114,6 +114,14 @@ pub enum Misuse {
         /// Length of the range.
         n_words: u64,
     },
+    /// A transform of a length that is no domain's.
+    #[error("{got} values: a domain has a power of two of them, at most 2^{max_log_n}")]
+    DomainSize {
+        /// The length that was passed.
+        got: usize,
+        /// Logarithm of the largest domain.
+        max_log_n: u32,
+    },
     /// A profile inside another one of the same GPU.
     #[error("a profile of this GPU is being taken already")]
     AlreadyProfiling,

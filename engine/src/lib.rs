@@ -20,6 +20,7 @@ pub mod hash;
 pub mod mask;
 pub mod naive;
 pub mod noise;
+pub mod ntt;
 pub mod opening;
 pub mod pedersen;
 pub mod points;

@@ -1,10 +1,12 @@
 //! Each operation in its fewest lines: the oracle that the fast backends are compared with.
 
 use ark_ec::{CurveGroup, short_weierstrass};
+use ark_ff::{FftField, Field};
 
 use crate::{
-    curve::{Fq, Point, Projective},
+    curve::{Fq, Fr, Point, Projective},
     mask::{MaskKey, Sign, SignedMask},
+    ntt::{Direction, Domain},
     points::Curve,
 };
 
@@ -99,6 +101,62 @@ pub fn msm<C: Curve>(
 pub fn msm_signed(points: &[Point], rows: &[&[i32]]) -> Vec<Projective> {
     let scalars = |row: &[i32]| row.iter().map(|word| Fq::from(*word)).collect::<Vec<_>>();
     rows.iter().map(|row| msm(points, &scalars(row))).collect()
+}
+
+/// `i` with its `bits` bits read backwards.
+fn reversed(i: usize, bits: u32) -> usize {
+    i.reverse_bits().checked_shr(usize::BITS - bits).unwrap_or(0)
+}
+
+/// The points of a domain of `n` points.
+fn domain_points(domain: Domain, n: usize) -> Vec<Fr> {
+    let root = Fr::get_root_of_unity(2 * n as u64).expect("a power of two within the field");
+    let first = match domain {
+        Domain::Subgroup => Fr::ONE,
+        Domain::OddCoset => root,
+    };
+    core::iter::successors(Some(first), |point| Some(*point * root * root)).take(n).collect()
+}
+
+/// A forward transform evaluates the polynomial at every point; an inverse one interpolates, by the sum
+/// `a_i = 1/n sum_j f(x_j) x_j^-i`.
+///
+/// # Panics
+/// When the length is no power of two, or above 2^27.
+pub fn ntt(direction: Direction, domain: Domain, values: &mut [Fr]) {
+    let n = values.len();
+    let (points, log_n) = (domain_points(domain, n), n.ilog2());
+    let old = values.to_vec();
+    for i in 0..n as u64 {
+        match direction {
+            Direction::Forward => {
+                let x = points[i as usize];
+                let coefficient = |k: u64| old[reversed(k as usize, log_n)];
+                values[i as usize] = (0..n as u64).map(|k| coefficient(k) * x.pow([k])).sum();
+            }
+            Direction::Inverse => {
+                let sum: Fr = points.iter().zip(&old).map(|(x, y)| *y / x.pow([i])).sum();
+                values[reversed(i as usize, log_n)] = sum / Fr::from(n as u64);
+            }
+        }
+    }
+}
+
+/// `A B - C` on the odd coset, each polynomial interpolated and evaluated by itself.
+///
+/// # Panics
+/// When the lengths differ, are no power of two, or are above 2^27.
+#[must_use]
+pub fn quotient(a: &[Fr], b: &[Fr]) -> Vec<Fr> {
+    assert_eq!(a.len(), b.len(), "values of A and B");
+    let products: Vec<Fr> = a.iter().zip(b).map(|(a, b)| *a * b).collect();
+    let [a, b, c] = [a, b, &products].map(|values| {
+        let mut values = values.to_vec();
+        ntt(Direction::Inverse, Domain::Subgroup, &mut values);
+        ntt(Direction::Forward, Domain::OddCoset, &mut values);
+        values
+    });
+    a.iter().zip(&b).zip(&c).map(|((a, b), c)| *a * b - c).collect()
 }
 
 /// `sum_j words_j points_j + blinding * blinding_base`, one scalar multiplication per term.

@@ -9,6 +9,7 @@ use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
+use crate::ntt::{Direction, Domain};
 use crate::points::{G1, G1Projective, Grumpkin, Points};
 
 /// Runs every operation on `A` and on `B` and refuses to go on when they differ.
@@ -97,6 +98,20 @@ impl<A: Backend, B: Backend> Backend for Twin<A, B> {
         self.compare("msm_signed", &affine[0], &affine[1])?;
         Ok(left)
     }
+
+    fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {
+        let mut copy = Zeroizing::new(values.to_vec());
+        self.left.ntt(direction, domain, values)?;
+        self.right.ntt(direction, domain, &mut copy)?;
+        self.compare("ntt", values, &copy)
+    }
+
+    fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError> {
+        let (mut copy, mut b_copy) = (Zeroizing::new(a.to_vec()), Zeroizing::new(b.to_vec()));
+        self.left.quotient(a, b)?;
+        self.right.quotient(&mut copy, &mut b_copy)?;
+        self.compare("quotient", a, &copy)
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +169,18 @@ mod tests {
             let mut sums = Cpu.msm_signed(points, rows, bits)?;
             sums[1] += curve::generator();
             Ok(sums)
+        }
+
+        fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {
+            Cpu.ntt(direction, domain, values)?;
+            values[5] += Fr::from(1u8);
+            Ok(())
+        }
+
+        fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError> {
+            Cpu.quotient(a, b)?;
+            a[3] = -a[3];
+            Ok(())
         }
     }
 

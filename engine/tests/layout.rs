@@ -5,8 +5,8 @@ use std::mem::offset_of;
 
 use blindsum_engine::gpu::layout::{
     Key, MaskExpandParams, MsmAccumulateParams, MsmDigitParams, MsmMergeParams, MsmPointsParams,
-    MsmReduceParams, MsmScalarsParams, MsmScanAddParams, MsmScanParams, ProbeFieldParams, ProbePointParams,
-    SumRowsParams,
+    MsmReduceParams, MsmScalarsParams, MsmScanAddParams, MsmScanParams, NttParams, NttQuotientParams,
+    ProbeFieldParams, ProbePointParams, SumRowsParams,
 };
 use blindsum_shaders::{Arithmetic, Field, Limbs};
 
@@ -138,6 +138,41 @@ fn structs_agree_with_the_shaders() {
             is_first: u32,
             reserved0: u32,
             reserved1: u32
+        }
+    );
+    // `ntt_dit` has it from the same text.
+    check!(
+        "ntt_dif",
+        FQ,
+        NttParams {
+            first_tile: u32,
+            n_tiles: u32,
+            groups_per_row: u32,
+            log_rows: u32,
+            log_columns: u32,
+            log_stride: u32,
+            row_shift: u32,
+            coset: u32,
+            scale_low: [u32; 4],
+            scale_high: [u32; 4],
+            is_scaled: u32,
+            reserved0: u32,
+            reserved1: u32,
+            reserved2: u32
+        }
+    );
+    check!(
+        "ntt_quotient",
+        FQ,
+        NttQuotientParams {
+            begin: u32,
+            end: u32,
+            groups_per_row: u32,
+            reserved: u32,
+            product_scale_low: [u32; 4],
+            product_scale_high: [u32; 4],
+            scale_low: [u32; 4],
+            scale_high: [u32; 4]
         }
     );
     check!("probe_field", FQ, ProbeFieldParams { n: u32, groups_per_row: u32, operation: u32, rounds: u32 });

@@ -699,17 +699,20 @@ fn field_load(words: Words) -> Field {
     return Field(l0, l1, l2, l3, l4, l5, l6, l7, l8, l9, l10, l11, l12, l13, l14, l15, l16, l17, l18, l19);
 }
 
-fn field_store(a: Field) -> Words {
-    let c = field_canonical(a);
-    let w0 = (c.l0 << 0u) | (c.l1 << 13u) | (c.l2 << 26u);
-    let w1 = (c.l2 >> 6u) | (c.l3 << 7u) | (c.l4 << 20u);
-    let w2 = (c.l4 >> 12u) | (c.l5 << 1u) | (c.l6 << 14u) | (c.l7 << 27u);
-    let w3 = (c.l7 >> 5u) | (c.l8 << 8u) | (c.l9 << 21u);
-    let w4 = (c.l9 >> 11u) | (c.l10 << 2u) | (c.l11 << 15u) | (c.l12 << 28u);
-    let w5 = (c.l12 >> 4u) | (c.l13 << 9u) | (c.l14 << 22u);
-    let w6 = (c.l14 >> 10u) | (c.l15 << 3u) | (c.l16 << 16u) | (c.l17 << 29u);
-    let w7 = (c.l17 >> 3u) | (c.l18 << 10u) | (c.l19 << 23u);
+fn field_pack(a: Field) -> Words {
+    let w0 = (a.l0 << 0u) | (a.l1 << 13u) | (a.l2 << 26u);
+    let w1 = (a.l2 >> 6u) | (a.l3 << 7u) | (a.l4 << 20u);
+    let w2 = (a.l4 >> 12u) | (a.l5 << 1u) | (a.l6 << 14u) | (a.l7 << 27u);
+    let w3 = (a.l7 >> 5u) | (a.l8 << 8u) | (a.l9 << 21u);
+    let w4 = (a.l9 >> 11u) | (a.l10 << 2u) | (a.l11 << 15u) | (a.l12 << 28u);
+    let w5 = (a.l12 >> 4u) | (a.l13 << 9u) | (a.l14 << 22u);
+    let w6 = (a.l14 >> 10u) | (a.l15 << 3u) | (a.l16 << 16u) | (a.l17 << 29u);
+    let w7 = (a.l17 >> 3u) | (a.l18 << 10u) | (a.l19 << 23u);
     return Words(vec4<u32>(w0, w1, w2, w3), vec4<u32>(w4, w5, w6, w7));
+}
+
+fn field_store(a: Field) -> Words {
+    return field_pack(field_canonical(a));
 }
 
 fn field_one() -> Field {

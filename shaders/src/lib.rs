@@ -51,6 +51,9 @@ pub const KERNELS: &[Source] = &[
     source!("", "msm_scan"),
     source!("", "msm_scan_add"),
     source!("", "msm_scatter"),
+    source!("", "ntt_dif"),
+    source!("", "ntt_dit"),
+    source!("", "ntt_quotient"),
     source!("", "sum_rows"),
 ];
 
@@ -58,8 +61,12 @@ pub const KERNELS: &[Source] = &[
 pub const PROBES: &[Source] = &[source!("probes/", "probe_field"), source!("probes/", "probe_point")];
 
 /// Every text that kernels may import.
-pub const LIBRARY: &[Source] =
-    &[source!("lib/", "chacha20"), source!("lib/", "curve"), source!("lib/", "digits")];
+pub const LIBRARY: &[Source] = &[
+    source!("lib/", "chacha20"),
+    source!("lib/", "curve"),
+    source!("lib/", "digits"),
+    source!("lib/", "ntt"),
+];
 
 /// What `curve_constant` stands for.
 const CURVES: &[Source] = &[source!("lib/", "bn254_g1"), source!("lib/", "grumpkin")];
@@ -356,7 +363,10 @@ mod tests {
     #[test]
     fn every_kernel_names_its_twin() {
         for source in KERNELS {
-            let operation = if source.name.starts_with("msm_") { "msm" } else { source.name };
+            let operation = match source.name.split_once('_') {
+                Some((operation @ ("msm" | "ntt"), _)) => operation,
+                _ => source.name,
+            };
             let twin = format!("Twin: engine/src/cpu/{operation}.rs");
             assert!(source.text.contains(&twin), "{} does not name {twin}", source.name);
         }

@@ -3,12 +3,14 @@
 mod mask_expand;
 mod msm;
 mod msm_signed;
+mod ntt;
 mod sum_rows;
 
 use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::EngineError;
 use crate::mask::SignedMask;
+use crate::ntt::{Direction, Domain};
 use crate::points::{G1, G1Projective, Grumpkin, Points};
 
 /// The CPU, all threads of the current rayon pool.
@@ -35,6 +37,7 @@ impl Backend for Cpu {
     fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {
         sum_rows::sum_rows(rows, acc)
     }
+
     fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
         msm::msm_vartime(points, scalars)
     }
@@ -54,5 +57,13 @@ impl Backend for Cpu {
         bits: u8,
     ) -> Result<Vec<Projective>, EngineError> {
         msm_signed::msm_signed(points, rows, bits)
+    }
+
+    fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {
+        ntt::ntt(direction, domain, values)
+    }
+
+    fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError> {
+        ntt::quotient(a, b)
     }
 }

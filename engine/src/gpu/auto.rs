@@ -18,6 +18,7 @@ use crate::cpu::Cpu;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::{MaskKey, SignedMask};
+use crate::ntt::{Direction, Domain};
 use crate::points::{Curve, G1, Grumpkin, Points};
 
 /// Keys or rows of a calibration call.
@@ -39,6 +40,10 @@ pub struct Crossover {
     pub msm: Option<u64>,
     /// For `msm_signed`, in words of input.
     pub msm_signed: Option<u64>,
+    /// For `ntt`, in elements.
+    pub ntt: Option<u64>,
+    /// For `quotient`, in elements of A.
+    pub quotient: Option<u64>,
 }
 
 /// A calibration call with its inputs.
@@ -112,6 +117,28 @@ const OPERATIONS: &[Operation] = &[
             Box::new(move |backend| backend.msm_signed(&points, &[&words], 16).map(drop))
         },
     },
+    Operation {
+        name: "ntt",
+        field: |crossover| &mut crossover.ntt,
+        log_sizes: &[12, 14, 16, 18, 20],
+        input: |n| n as u64,
+        unit: "elements",
+        prepare: |n| {
+            let mut values = vec![Fr::from(3u8); n];
+            Box::new(move |backend| backend.ntt(Direction::Forward, Domain::Subgroup, &mut values))
+        },
+    },
+    Operation {
+        name: "quotient",
+        field: |crossover| &mut crossover.quotient,
+        log_sizes: &[12, 14, 16, 18],
+        input: |n| n as u64,
+        unit: "elements",
+        prepare: |n| {
+            let (mut a, mut b) = (vec![Fr::from(3u8); n], vec![Fr::from(5u8); n]);
+            Box::new(move |backend| backend.quotient(&mut a, &mut b))
+        },
+    },
 ];
 
 /// `1 P, 2 P, .. , n P` of the generator.
@@ -130,7 +157,8 @@ impl Operation {
 
 impl Crossover {
     /// Everything goes to the CPU.
-    pub const NEVER: Self = Self { mask_expand: None, sum_rows: None, msm: None, msm_signed: None };
+    pub const NEVER: Self =
+        Self { mask_expand: None, sum_rows: None, msm: None, msm_signed: None, ntt: None, quotient: None };
 
     /// Measures both backends on calls of growing size. Takes a second or two on a healthy machine.
     ///
@@ -384,6 +412,15 @@ impl Backend for Auto {
         let input = input_words(rows.len(), points.len());
         self.run(self.crossover.msm_signed, input, |backend| backend.msm_signed(points, rows, bits))
     }
+
+    // The GPU leaves the vectors as they were unless all has gone well, so the CPU can start from them.
+    fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {
+        self.run(self.crossover.ntt, values.len() as u64, |backend| backend.ntt(direction, domain, values))
+    }
+
+    fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError> {
+        self.run(self.crossover.quotient, a.len() as u64, |backend| backend.quotient(a, b))
+    }
 }
 
 /// Opens what `auto` stands for on this machine, with the reason.
@@ -448,7 +485,8 @@ mod tests {
     fn the_summary_names_every_operation() {
         assert_eq!(
             SOME.summary(),
-            "mask_expand from 262144 words of input on, sum_rows never, msm from 65536 points on, msm_signed never"
+            "mask_expand from 262144 words of input on, sum_rows never, msm from 65536 points on, msm_signed never, \
+             ntt never, quotient never"
         );
     }
 
@@ -465,8 +503,14 @@ mod tests {
         assert!(file_head(gpu.adapter()).contains(&gpu.adapter().name));
     }
 
-    const EVERYTHING: Crossover =
-        Crossover { mask_expand: Some(0), sum_rows: Some(0), msm: Some(0), msm_signed: Some(0) };
+    const EVERYTHING: Crossover = Crossover {
+        mask_expand: Some(0),
+        sum_rows: Some(0),
+        msm: Some(0),
+        msm_signed: Some(0),
+        ntt: Some(0),
+        quotient: Some(0),
+    };
 
     /// Checks both operations; `acc` starts with words of its own.
     fn check_sums(backend: &dyn Backend, n_words: usize) {
@@ -488,6 +532,16 @@ mod tests {
         assert_eq!(got, [-sum * Fq::from(3u8)], "msm_signed");
         let got = backend.msm_grumpkin_vartime(&points, &scalars).expect("the CPU does not fail");
         assert_eq!(got, sum * scalars[0], "msm");
+
+        let values: Vec<Fr> = (0..32u64).map(Fr::from).collect();
+        let (mut got, mut expected) = (values.clone(), values.clone());
+        backend.ntt(Direction::Inverse, Domain::OddCoset, &mut got).expect("the CPU does not fail");
+        naive::ntt(Direction::Inverse, Domain::OddCoset, &mut expected);
+        assert!(got == expected, "ntt");
+        let (mut a, mut b) = (values.clone(), got);
+        let expected = naive::quotient(&a, &b);
+        backend.quotient(&mut a, &mut b).expect("the CPU does not fail");
+        assert!(a == expected, "quotient");
     }
 
     #[test]

@@ -200,6 +200,62 @@ pub struct MsmReduceParams {
     pub reserved1: u32,
 }
 
+/// `NttParams` of `shaders/lib/ntt.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct NttParams {
+    /// First tile of the dispatch.
+    pub first_tile: u32,
+    /// Tiles of the dispatch.
+    pub n_tiles: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Rows of a column, as a logarithm.
+    pub log_rows: u32,
+    /// Columns of a tile, as a logarithm.
+    pub log_columns: u32,
+    /// Distance of two rows, as a logarithm.
+    pub log_stride: u32,
+    /// Place of a row's lowest bit in a tile.
+    pub row_shift: u32,
+    /// 1 on the odd coset.
+    pub coset: u32,
+    /// Low half of what the last pass multiplies by.
+    pub scale_low: [u32; 4],
+    /// High half of it.
+    pub scale_high: [u32; 4],
+    /// 1 where this pass multiplies by it.
+    pub is_scaled: u32,
+    /// Zero.
+    pub reserved0: u32,
+    /// Zero.
+    pub reserved1: u32,
+    /// Zero.
+    pub reserved2: u32,
+}
+
+/// `NttQuotientParams` of `shaders/ntt_quotient.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct NttQuotientParams {
+    /// First element of the dispatch.
+    pub begin: u32,
+    /// One past its last.
+    pub end: u32,
+    /// Workgroups along x.
+    pub groups_per_row: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Low half of what a product is multiplied by.
+    pub product_scale_low: [u32; 4],
+    /// High half of it.
+    pub product_scale_high: [u32; 4],
+    /// Low half of what the difference is multiplied by.
+    pub scale_low: [u32; 4],
+    /// High half of it.
+    pub scale_high: [u32; 4],
+}
+
 /// `ProbeFieldParams` of `shaders/probes/probe_field.wgsl`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]

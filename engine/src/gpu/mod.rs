@@ -12,6 +12,7 @@ mod disk;
 pub mod layout;
 mod mask_expand;
 mod msm;
+mod ntt;
 mod pipeline_cache;
 pub mod probe;
 mod profile;
@@ -35,10 +36,13 @@ use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
+use crate::ntt::{Direction, Domain};
 use crate::points::{G1, Grumpkin, Points};
 
 /// Invocations of a workgroup, as the kernels say.
 const GROUP: u32 = 64;
+/// Invocations of the widest workgroup among the kernels.
+const WIDEST_GROUP: u32 = 256;
 /// Smallest storage binding that the kernels can work with, in bytes.
 const MIN_BINDING_BYTES: u64 = 4096;
 
@@ -94,9 +98,12 @@ pub struct Gpu {
     mask_expand: Mutex<Option<mask_expand::Buffers>>,
     sum_rows: Mutex<Option<sum_rows::Buffers>>,
     msm: Mutex<Option<msm::Buffers>>,
+    ntt: Mutex<Option<ntt::Buffers>>,
     /// Points that stay on the device, and how fast it adds them.
     resident: msm::Resident,
     pace: msm::Pace,
+    /// Roots of unity of transforms, on the device too.
+    roots: ntt::Roots,
 }
 
 impl Gpu {
@@ -131,7 +138,7 @@ impl Gpu {
             ("storage binding, bytes", limits.binding_bytes, MIN_BINDING_BYTES),
             ("workgroups per dimension", limits.groups_per_dimension.into(), 2),
             ("chunk, bytes", limits.chunk_bytes, MIN_BINDING_BYTES),
-            ("invocations per workgroup", report.max_invocations.into(), GROUP.into()),
+            ("invocations per workgroup", report.max_invocations.into(), WIDEST_GROUP.into()),
             ("keys per dispatch", limits.keys_per_dispatch.into(), 1),
             ("blocks per dispatch", limits.blocks_per_dispatch, 1),
         ] {
@@ -149,8 +156,10 @@ impl Gpu {
             mask_expand: Mutex::default(),
             sum_rows: Mutex::default(),
             msm: Mutex::default(),
+            ntt: Mutex::default(),
             resident: msm::Resident::default(),
             pace: msm::Pace::default(),
+            roots: ntt::Roots::default(),
         })
     }
 
@@ -273,5 +282,13 @@ impl Backend for Gpu {
         bits: u8,
     ) -> Result<Vec<Projective>, EngineError> {
         msm::msm_signed(self, points, rows, bits, MsmTuning::default())
+    }
+
+    fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {
+        ntt::ntt(self, direction, domain, values)
+    }
+
+    fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError> {
+        ntt::quotient(self, a, b)
     }
 }

@@ -132,7 +132,7 @@ fn memory(out: &mut String) {
     }
     let _ = writeln!(out, "    return Field({});\n}}", list(N, |i| format!("l{i}")));
 
-    out.push_str("\nfn field_store(a: Field) -> Words {\n    let c = field_canonical(a);\n");
+    out.push_str("\nfn field_pack(a: Field) -> Words {\n");
     for word in 0..8 {
         let parts: Vec<String> = (0..N)
             .filter_map(|limb| {
@@ -140,16 +140,24 @@ fn memory(out: &mut String) {
                 let overlaps = at + WIDTH as usize > from && at < from + 32;
                 overlaps.then(|| {
                     if at >= from {
-                        format!("(c.l{limb} << {}u)", at - from)
+                        format!("(a.l{limb} << {}u)", at - from)
                     } else {
-                        format!("(c.l{limb} >> {}u)", from - at)
+                        format!("(a.l{limb} >> {}u)", from - at)
                     }
                 })
             })
             .collect();
         let _ = writeln!(out, "    let w{word} = {};", parts.join(" | "));
     }
-    out.push_str("    return Words(vec4<u32>(w0, w1, w2, w3), vec4<u32>(w4, w5, w6, w7));\n}\n");
+    out.push_str(
+        "    return Words(vec4<u32>(w0, w1, w2, w3), vec4<u32>(w4, w5, w6, w7));
+}
+
+fn field_store(a: Field) -> Words {
+    return field_pack(field_canonical(a));
+}
+",
+    );
 }
 
 fn constants(out: &mut String, prime: &Prime) {

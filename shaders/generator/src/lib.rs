@@ -10,6 +10,7 @@
 //! | `field_mul`, `field_add`, `field_sub`, `field_neg` | product, sum, difference, negative |
 //! | `field_one` | 1 |
 //! | `field_load`, `field_store` | from and to eight words of memory; what is stored is canonical |
+//! | `field_pack` | to eight words that only `field_load` reads: not canonical |
 //! | `field_from_host` | the host's Montgomery form (R = 2^256) in this variant's |
 //! | `field_integer_from_host` | the host's Montgomery form as the integer it stands for |
 //!

@@ -125,9 +125,12 @@ fn field_load(words: Words) -> Field {{
     return Field(low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w);
 }}
 
+fn field_pack(a: Field) -> Words {{
+    return Words(vec4<u32>(a.l0, a.l1, a.l2, a.l3), vec4<u32>(a.l4, a.l5, a.l6, a.l7));
+}}
+
 fn field_store(a: Field) -> Words {{
-    let c = field_canonical(a);
-    return Words(vec4<u32>(c.l0, c.l1, c.l2, c.l3), vec4<u32>(c.l4, c.l5, c.l6, c.l7));
+    return field_pack(field_canonical(a));
 }}
 
 fn field_from_host(a: Field) -> Field {{

@@ -91,7 +91,7 @@ pub(in crate::gpu) fn dispatches(
 }
 
 /// The same in workgroups of `group` invocations, where one of the `n` is a whole workgroup for `group` 1.
-pub(super) fn dispatches_of(
+pub(in crate::gpu) fn dispatches_of(
     gpu: &Gpu,
     n: u64,
     most: u64,

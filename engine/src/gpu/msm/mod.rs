@@ -27,7 +27,7 @@ use wgpu::WriteOnly;
 
 use self::finish::{horner, row_sum};
 use self::kernels::MsmKernels;
-pub(super) use self::kernels::dispatches;
+pub(super) use self::kernels::{dispatches, dispatches_of};
 pub(super) use self::pace::Pace;
 pub(super) use self::passes::Buffers;
 use self::passes::{Items, Passes};
