@@ -12,6 +12,7 @@ use blindsum_engine::error::{DeviceError, EngineError};
 use blindsum_engine::gpu::{AdapterReport, Gpu, adapters};
 use blindsum_engine::mask::{MaskKey, SignedMask};
 use blindsum_engine::naive;
+use blindsum_engine::ntt::{Direction, Domain};
 use blindsum_engine::points::{G1, Grumpkin};
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ const FIRST_WORD: u64 = (16 << 32) - 2_001;
 const N_INPUTS: usize = 12;
 /// Points of a checked sum: past a workgroup, and odd.
 const N_POINTS: usize = 131;
+/// Elements of a transform.
+const N_ELEMENTS: usize = 64;
 /// Size of a profiled call, as a logarithm of its words or points.
 const PROFILED_LOG_N: u32 = 14;
 
@@ -217,6 +220,9 @@ fn check_kernels(backend: &dyn Backend) -> Vec<Check> {
         (inputs::scalars("uniform", N_POINTS), inputs::scalars("uniform", N_POINTS));
     let row: Vec<i32> = start[..N_POINTS].iter().map(|word| *word as i32 >> 16).collect();
     let signed = [row.as_slice(), &[i32::MIN >> 16; N_POINTS]];
+    let (a, b) = (fr[..N_ELEMENTS].to_vec(), fr[N_POINTS - N_ELEMENTS..].to_vec());
+    let mut transformed = a.clone();
+    naive::ntt(Direction::Inverse, Domain::OddCoset, &mut transformed);
     vec![
         words("mask_expand", &|acc| naive::mask_expand(&masks, FIRST_WORD, acc), &|acc| {
             backend.mask_expand(&masks, FIRST_WORD, acc)
@@ -230,6 +236,14 @@ fn check_kernels(backend: &dyn Backend) -> Vec<Check> {
         }),
         check(backend, "msm_signed", &naive::msm_signed(&grumpkin.unpack(), &signed), || {
             backend.msm_signed(&grumpkin, &signed, 16)
+        }),
+        check(backend, "ntt", &transformed, || {
+            let mut values = a.clone();
+            backend.ntt(Direction::Inverse, Domain::OddCoset, &mut values).map(|()| values)
+        }),
+        check(backend, "quotient", &naive::quotient(&a, &b), || {
+            let (mut a, mut b) = (a.clone(), b.clone());
+            backend.quotient(&mut a, &mut b).map(|()| a)
         }),
     ]
 }
@@ -267,11 +281,13 @@ fn take_profiles(gpu: &Gpu) -> Result<Vec<Profile>, EngineError> {
     let scalars: Vec<Fr> = inputs::scalars("uniform", n);
     let words = inputs::words(1, n, bits);
     type Call<'a> = Box<dyn Fn(&Gpu) -> Result<(), EngineError> + 'a>;
-    let calls: [(&str, Call<'_>); 4] = [
+    let calls: [(&str, Call<'_>); 6] = [
         ("mask_expand, 64 masks", Box::new(|gpu| gpu.mask_expand(&masks, 0, &mut vec![0; n]))),
         ("sum_rows, 16 rows", Box::new(|gpu| gpu.sum_rows(&[row.as_slice(); 16], &mut vec![0; n]))),
         ("msm_signed, 16 bits", Box::new(|gpu| gpu.msm_signed(&grumpkin, &[&words], bits).map(drop))),
         ("msm, BN254 G1", Box::new(|gpu| gpu.msm_g1_vartime(&g1, &scalars).map(drop))),
+        ("ntt", Box::new(|gpu| gpu.ntt(Direction::Forward, Domain::Subgroup, &mut scalars.clone()))),
+        ("quotient", Box::new(|gpu| gpu.quotient(&mut scalars.clone(), &mut scalars.clone()))),
     ];
     let mut profiles = Vec::new();
     for (what, call) in calls {
@@ -420,6 +436,14 @@ mod tests {
             bits: u8,
         ) -> Result<Vec<Projective>, EngineError> {
             Cpu.msm_signed(points, rows, bits)
+        }
+
+        fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {
+            Cpu.ntt(direction, domain, values)
+        }
+
+        fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError> {
+            Cpu.quotient(a, b)
         }
     }
 

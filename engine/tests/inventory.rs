@@ -17,7 +17,10 @@ fn names(folder: &str, ending: &str) -> BTreeSet<String> {
 
 /// The operation of a kernel: stages of one operation share its prefix.
 fn operation(kernel: &str) -> &str {
-    if kernel.starts_with("msm_") { "msm" } else { kernel }
+    match kernel.split_once('_') {
+        Some((operation @ ("msm" | "ntt"), _)) => operation,
+        _ => kernel,
+    }
 }
 
 #[test]
@@ -31,7 +34,7 @@ fn every_kernel_has_its_twin_its_oracle_and_its_bench() {
         std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
     let naive = read("engine/src/naive.rs");
-    let twins = read("engine/tests/twin.rs") + &read("engine/tests/msm.rs");
+    let twins = ["twin", "msm", "ntt"].map(|test| read(&format!("engine/tests/{test}.rs"))).concat();
     // One set of kernels serves both: full scalars and short signed words.
     let operations = kernels.iter().map(|kernel| operation(kernel)).chain(["msm_signed"]);
     for operation in operations.collect::<BTreeSet<_>>() {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
+use ark_bn254::Fr;
 use ark_ec::CurveGroup;
 use ark_ff::{BigInt, PrimeField};
 use blindsum_engine::backend::Backend;
@@ -11,6 +12,7 @@ use blindsum_engine::error::EngineError;
 use blindsum_engine::gpu::probe::{self, FieldOperation, Words};
 use blindsum_engine::gpu::{Gpu, Limbs};
 use blindsum_engine::mask::{MaskKey, SignedMask};
+use blindsum_engine::ntt::{Direction, Domain};
 use blindsum_engine::points::{G1, Grumpkin};
 use blindsum_shaders::Field;
 use serde::Serialize;
@@ -59,8 +61,13 @@ pub(super) fn checks<'a>(gpu: &'a Gpu, small: &'a Gpu, quick: bool) -> impl Iter
         &[0, 1, 2, 33, 257, 1025, (1 << 14) + 1, 1 << 16, (1 << 18) + 3]
     };
     fields::<ark_bn254::Fq>(gpu, Field::Fq)
-        .chain(fields::<ark_bn254::Fr>(gpu, Field::Fr))
+        .chain(fields::<Fr>(gpu, Field::Fr))
         .chain(masks_and_rows(gpu, quick))
+        .chain(transforms(
+            gpu,
+            if quick { &[0, 5, 9, 10, 13] } else { &[0, 1, 5, 9, 10, 13, 16, 18, 19, 20, 22] },
+        ))
+        .chain(transforms(small, &[15]))
         .chain(sizes.iter().flat_map(move |n| sums(gpu, "", *n)))
         .chain(
             [1025, (1 << 14) + 33]
@@ -150,6 +157,34 @@ fn masks_and_rows(gpu: &Gpu, quick: bool) -> impl Iterator<Item = Check> + '_ {
     })
 }
 
+/// Transforms of `2^log_n` elements both ways on both domains, and a quotient.
+fn transforms<'a>(gpu: &'a Gpu, log_sizes: &'a [u32]) -> impl Iterator<Item = Check> + 'a {
+    let limbs = gpu.limbs();
+    log_sizes.iter().flat_map(move |log_n| {
+        let (a, b) = (scalars::<Fr>("uniform", 1 << log_n), scalars::<Fr>("mostly 0 and 1", 1 << log_n));
+        let kinds = [Direction::Forward, Direction::Inverse]
+            .into_iter()
+            .flat_map(|direction| Domain::ALL.map(|domain| (direction, domain)));
+        let mut checks: Vec<Check> = kinds
+            .map(|(direction, domain)| {
+                let ntt = |backend: &dyn Backend| {
+                    let mut values = a.clone();
+                    backend.ntt(direction, domain, &mut values).map(|()| values)
+                };
+                let what = format!("ntt in {limbs}, {direction:?}, {domain:?}, 2^{log_n} elements");
+                check(what, || ntt(gpu), || ntt(&Cpu))
+            })
+            .collect();
+        let quotient = |backend: &dyn Backend| {
+            let (mut a, mut b) = (a.clone(), b.clone());
+            backend.quotient(&mut a, &mut b).map(|()| a)
+        };
+        let what = format!("quotient in {limbs}, 2^{log_n} elements");
+        checks.push(check(what, || quotient(gpu), || quotient(&Cpu)));
+        checks
+    })
+}
+
 /// Sums of both curves and both kinds of scalars over `n` points.
 fn sums<'a>(gpu: &'a Gpu, limits: &'a str, n: usize) -> impl Iterator<Item = Check> + 'a {
     let limbs = gpu.limbs();
@@ -157,7 +192,7 @@ fn sums<'a>(gpu: &'a Gpu, limits: &'a str, n: usize) -> impl Iterator<Item = Che
     let full = FAMILIES.into_iter().flat_map({
         let grumpkin = grumpkin.clone();
         move |family| {
-            let msm_g1 = |backend: &dyn Backend, scalars: &[ark_bn254::Fr]| {
+            let msm_g1 = |backend: &dyn Backend, scalars: &[Fr]| {
                 backend.msm_g1_vartime(&g1, scalars).map(|sum| sum.into_affine())
             };
             let msm_grumpkin = |backend: &dyn Backend, scalars: &[ark_bn254::Fq]| {

@@ -1,5 +1,6 @@
 //! How fast the kernels are: device time by the device's own clock where it has one, the whole call beside it.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use blindsum_engine::backend::Backend;
@@ -7,6 +8,7 @@ use blindsum_engine::error::EngineError;
 use blindsum_engine::gpu::probe::{self, FieldOperation, Words};
 use blindsum_engine::gpu::{Gpu, Limbs, MsmTuning};
 use blindsum_engine::mask::{MaskKey, SignedMask};
+use blindsum_engine::ntt::{Direction, Domain};
 use blindsum_engine::points::{G1, Grumpkin};
 use blindsum_shaders::Field;
 use serde::Serialize;
@@ -82,6 +84,7 @@ pub(super) fn run(
     arithmetic(gpu, max_log_n, &mut table)?;
     masks(gpu, max_log_n, &mut table)?;
     commitments(gpu, max_log_n, &mut table)?;
+    transforms(gpu, max_log_n, &mut table)?;
     full_sums(gpu, max_log_n, &mut table)?;
     writeln!(table.out)?;
     Ok(())
@@ -154,6 +157,35 @@ fn commitments(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> 
         let what = format!("msm_signed in {limbs}, {n_rows} rows of {n} words of {bits} bits");
         let profile = best(gpu, &what, |gpu| gpu.msm_signed(&bases, &rows, bits))?;
         table.figure(format!("{what}, kernels"), profile.device(), "ms", None)?;
+        table.figure(what, profile.wall, "ms", None)?;
+        table.profiles.push(profile);
+    }
+    Ok(())
+}
+
+fn transforms(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Done {
+    let limbs = gpu.limbs();
+    for log_n in (12..=max_log_n).step_by(2) {
+        let values = scalars::<ark_bn254::Fr>("uniform", 1 << log_n);
+        let floor = match (limbs, log_n) {
+            (Limbs::U64x8, 20) => Some(0.28),
+            (Limbs::U64x8, 24) => Some(5.3),
+            _ => None,
+        };
+        let what = format!("ntt in {limbs}, 2^{log_n} elements");
+        let buffers = RefCell::new((values.clone(), values));
+        let profile = best(gpu, &what, |gpu| {
+            gpu.ntt(Direction::Forward, Domain::OddCoset, &mut buffers.borrow_mut().0)
+        })?;
+        table.figure(format!("{what}, kernels"), profile.device(), "ms", floor)?;
+        table.figure(what, profile.wall, "ms", None)?;
+        table.profiles.push(profile);
+        let what = format!("quotient in {limbs}, 2^{log_n} elements");
+        let profile = best(gpu, &what, |gpu| {
+            let (a, b) = &mut *buffers.borrow_mut();
+            gpu.quotient(a, b)
+        })?;
+        table.figure(format!("{what}, kernels"), profile.device(), "ms", floor.map(|floor| 6.0 * floor))?;
         table.figure(what, profile.wall, "ms", None)?;
         table.profiles.push(profile);
     }
