@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf '\n== %s\n' "$*"; }
+# A heading, and how long the script has run.
+say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 
 need_packages() {
     local missing=()
