@@ -42,6 +42,8 @@ use crate::points::{Curve, G1, Grumpkin, Points};
 const OPERATION: &str = "msm";
 /// Bytes of a full scalar.
 const SCALAR_BYTES: usize = 32;
+/// Most bytes of staging memory on their way at a time: filling some overlaps copying others.
+const STAGING_BYTES: u64 = 8 << 20;
 /// Bytes of staging memory that a host thread fills at a time: 2^14 scalars.
 const STAGED_BLOCK: usize = SCALAR_BYTES << 14;
 /// Fewest rows that a host thread is worth adding up: tens of additions each.
@@ -96,7 +98,7 @@ impl<C: Curve> Source<'_, C> {
     }
 
     /// Writes the scalars from point `first` on of one vector, as the device reads them.
-    fn fill(&self, vector: usize, first: usize, mut view: WriteOnly<'_, [u8]>) {
+    fn fill(&self, vector: usize, first: usize, view: WriteOnly<'_, [u8]>) {
         match self {
             Self::Full(scalars) => for_each_staged_block::<STAGED_BLOCK>(view, |at, block| {
                 let scalars = &scalars[first + at / SCALAR_BYTES..];
@@ -106,8 +108,10 @@ impl<C: Curve> Source<'_, C> {
                 }
             }),
             Self::Signed { rows, .. } => {
-                let n = view.len() / 4;
-                view.copy_from_slice(bytemuck::cast_slice(&rows[vector][first..first + n]));
+                let words: &[u8] = bytemuck::cast_slice(&rows[vector][first..]);
+                for_each_staged_block::<STAGED_BLOCK>(view, |at, mut block| {
+                    block.copy_from_slice(&words[at..at + block.len()]);
+                });
             }
         }
     }
@@ -168,8 +172,7 @@ fn sums<C: GpuCurve>(
                     let window = items.group.windows.start as usize + i % windows;
                     rows[vector * plan.n_windows as usize + window] = row;
                 }
-            })?;
-            buffers.wipe(gpu)
+            })
         })
     })?;
     Ok(rows.par_chunks(plan.n_windows as usize).map(|rows| horner(rows, plan.window_bits)).collect())

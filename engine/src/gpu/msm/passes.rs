@@ -7,6 +7,7 @@ use std::time::Instant;
 use blindsum_shaders::Arithmetic;
 use wgpu::{BufferUsages, WriteOnly};
 
+use super::STAGING_BYTES;
 use super::kernels::{MsmKernels, dispatches, dispatches_of};
 use super::pace::CALIBRATION_ADDITIONS;
 use super::plan::{ENTRY_BYTES, Group, Plan, SUM_BYTES, SUMS_PER_SLICE, TILE};
@@ -52,7 +53,7 @@ impl Buffers {
     pub(super) fn new(gpu: &Gpu) -> Result<Self, EngineError> {
         let storage = |label| Growing::new(label, STORAGE);
         Ok(Self {
-            upload: Upload::new(&gpu.device, "msm staging", gpu.limits.chunk_bytes)?,
+            upload: Upload::new(&gpu.device, "msm staging", gpu.limits.chunk_bytes.min(STAGING_BYTES))?,
             params: Growing::new("msm params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
             scalars: Vec::new(),
             counts: storage("msm counts"),
@@ -72,12 +73,12 @@ impl Buffers {
         })
     }
 
-    /// Wipes everything that was made of scalars, and waits until that is done.
-    pub(super) fn wipe(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
-        self.upload.wipe(&gpu.device, OPERATION)?;
+    /// Wipes everything that was made of scalars, but for the results on their way back: the host's part while the device
+    /// still works, the device's part behind that work. [`Self::wipe_results`] must follow.
+    fn wipe_inputs(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
         let mut batch = Batch::new(OPERATION);
         let Self {
-            upload: _,
+            upload,
             total: _,
             params,
             scalars,
@@ -87,7 +88,7 @@ impl Buffers {
             buckets,
             heads,
             items,
-            download,
+            download: _,
         } = self;
         for buffer in scalars.iter().chain([&*counts, &*entries, &*buckets]) {
             buffer.wipe(&mut batch);
@@ -96,8 +97,15 @@ impl Buffers {
             first.wipe(&mut batch);
             second.wipe(&mut batch);
         }
-        download.wipe(&mut batch);
-        let submission = batch.submit(&gpu.device, params)?;
+        batch.submit(&gpu.device, params)?;
+        upload.wipe(&gpu.device, OPERATION)
+    }
+
+    /// Wipes the results' way back, and waits until everything is wiped.
+    fn wipe_results(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
+        let mut batch = Batch::new(OPERATION);
+        self.download.wipe(&mut batch);
+        let submission = batch.submit(&gpu.device, &mut self.params)?;
         Ok(gpu.device.wait(OPERATION, &submission)?)
     }
 }
@@ -121,7 +129,7 @@ pub(super) struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    /// Does everything on the device. `fill(vector, first, view)` writes scalars from point `first` on; `finish` gets what
+    /// Does everything on the device, and wipes it there. `fill(vector, first, view)` writes scalars from point `first` on; `finish` gets what
     /// is left of every group.
     pub(super) fn run(
         &self,
@@ -135,7 +143,7 @@ impl Passes<'_> {
             buffers.scalars.push(Growing::new("msm scalars", STORAGE));
         }
         let mut uploaded = 0..0;
-        for group in &self.plan.groups {
+        for (i, group) in self.plan.groups.iter().enumerate() {
             let buckets_bytes = self.plan.n_keys(group) * SUM_BYTES;
             let buckets = buffers.buckets.at_least(&self.gpu.device, buckets_bytes)?;
             let mut batch = Batch::new(OPERATION);
@@ -159,9 +167,16 @@ impl Passes<'_> {
                 self.add(buffers, &chunk)?;
             }
             uploaded = group.vectors.clone();
-            self.reduce(buffers, group, &buckets, &mut finish)?;
+            let log_weight = self.reduce(buffers, group, &buckets)?;
+            if i + 1 == self.plan.groups.len() {
+                buffers.wipe_inputs(self.gpu)?;
+            }
+            buffers.download.finish(&self.gpu.device, OPERATION, |words| {
+                let (sums, totals) = words.split_at(words.len() / 2);
+                finish(&Items { group, sums, totals, log_weight });
+            })?;
         }
-        Ok(())
+        buffers.wipe_results(self.gpu)
     }
 
     /// Stage 0: the scalars of a chunk.
@@ -393,14 +408,13 @@ impl Passes<'_> {
         Ok(slices)
     }
 
-    /// Stage 6, and what is left to `finish`.
+    /// Stage 6, and asks for what is left; returns how many buckets an item of it stands for, as a logarithm.
     fn reduce(
         &self,
         buffers: &mut Buffers,
         group: &Group,
         buckets: &wgpu::Buffer,
-        finish: &mut impl FnMut(&Items<'_>),
-    ) -> Result<(), EngineError> {
+    ) -> Result<u32, EngineError> {
         let device = &self.gpu.device;
         let reductions = self.plan.reductions(group.n_rows());
         let (mut log_weight, mut bytes_left) = (0, 0);
@@ -433,10 +447,7 @@ impl Passes<'_> {
         buffers.download.note(device, &mut batch, &left)?;
         let submission = batch.submit(device, &mut buffers.params)?;
         buffers.download.submitted(submission);
-        buffers.download.finish(device, OPERATION, |words| {
-            let (sums, totals) = words.split_at(words.len() / 2);
-            finish(&Items { group, sums, totals, log_weight });
-        })
+        Ok(log_weight)
     }
 
     fn additions(&self) -> u64 {
