@@ -130,12 +130,12 @@ fn structs_agree_with_the_shaders() {
         "msm_reduce",
         FQ,
         MsmReduceParams {
-            first_group: u32,
-            n_groups: u32,
+            first_sum: u32,
+            n_sums: u32,
             groups_per_row: u32,
             items_per_group: u32,
-            log_weight: u32,
-            is_first: u32,
+            n_arrays: u32,
+            n_groups: u32,
             reserved0: u32,
             reserved1: u32
         }

@@ -8,7 +8,11 @@ use wgpu::{BufferAsyncError, BufferUsages, MapMode, SubmissionIndex, WriteOnly};
 
 use super::batch::Batch;
 use super::device::Device;
+use super::threads::for_each_staged_block;
 use crate::error::{DeviceError, EngineError};
+
+/// Bytes of staging memory that a host thread wipes at a time.
+const WIPED_BLOCK: usize = 1 << 20;
 
 /// Makes a labelled buffer; a refusal surfaces in the error scope around it.
 pub(super) fn create(
@@ -178,7 +182,8 @@ impl Upload {
             lane.ready(device, operation)?;
             let mut view =
                 lane.buffer.get_mapped_range_mut(..).map_err(|error| map_error(operation, &error))?;
-            view.slice(..lane.dirty as usize).fill(0);
+            let written = view.slice(..lane.dirty as usize);
+            for_each_staged_block::<WIPED_BLOCK>(written, |_, mut block| block.fill(0));
             lane.dirty = 0;
         }
         Ok(())

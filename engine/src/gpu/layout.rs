@@ -182,18 +182,18 @@ pub struct MsmMergeParams {
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct MsmReduceParams {
-    /// First group of the dispatch.
-    pub first_group: u32,
-    /// Groups of the dispatch.
-    pub n_groups: u32,
+    /// First sum of the dispatch.
+    pub first_sum: u32,
+    /// Sums of the dispatch.
+    pub n_sums: u32,
     /// Workgroups along x.
     pub groups_per_row: u32,
     /// Items of a group.
     pub items_per_group: u32,
-    /// Buckets that an item stands for, as a logarithm.
-    pub log_weight: u32,
-    /// 1 on the pass over the buckets.
-    pub is_first: u32,
+    /// Arrays that come in.
+    pub n_arrays: u32,
+    /// Groups of an array.
+    pub n_groups: u32,
     /// Zero.
     pub reserved0: u32,
     /// Zero.

@@ -1,7 +1,7 @@
-//! What the device leaves to the host: a few items of every row, weighted, and the rows put together.
+//! What the device leaves to the host: a few sums of every row, put together, and the rows.
 //!
 //! ```text
-//! row   = sum_i T_i + 2^k sum_i i S_i         (k: buckets that an item stands for, as a logarithm)
+//! row   = sum_i B_i + sum_l 2^l W_l           (W_l: the sum of the buckets B_i whose index i has bit l)
 //! sum   = sum_w 2^(c w) row_w                 (c: bits of a window; Horner's rule from the top)
 //! ```
 
@@ -28,19 +28,23 @@ fn point<C: Curve>(words: &[u32]) -> Projective<C> {
     Projective::new_unchecked(x * z, y * z.square(), z)
 }
 
-/// The sum of a row from its items' words, `sums` and `totals`.
-pub(super) fn row_sum<C: Curve>(sums: &[u32], totals: &[u32], log_weight: u32) -> Projective<C> {
+/// Writes to `sums` those of some rows, a row's one behind the other, as the device left them: array by array, and in each
+/// array row by row. The first is sum `first` of all.
+pub(super) fn gather<C: Curve>(sums: &mut [Projective<C>], first: usize, n_arrays: usize, items: &[u32]) {
     let words = SUM_BYTES as usize / 4;
-    let (mut running, mut weighted) = (Projective::<C>::zero(), Projective::<C>::zero());
-    // From the last item down to item 1: item i is in `running` i times when it is added to `weighted`.
-    for item in sums.chunks_exact(words).skip(1).rev() {
-        running += point::<C>(item);
-        weighted += running;
+    let n_rows = items.len() / words / n_arrays;
+    for (at, sum) in (first..).zip(sums) {
+        let item = at % n_arrays * n_rows + at / n_arrays;
+        *sum = point(&items[words * item..words * (item + 1)]);
     }
-    for _ in 0..log_weight {
-        weighted.double_in_place();
+}
+
+/// The sum of a row: of its buckets' sum and, from bit 0, the sums of those with one bit.
+pub(super) fn row_sum<C: Curve>(sums: &[Projective<C>]) -> Projective<C> {
+    match sums {
+        [buckets, bits @ ..] => horner(bits, 1) + buckets,
+        [] => Projective::zero(),
     }
-    totals.chunks_exact(words).fold(weighted, |sum, item| sum + point::<C>(item))
 }
 
 /// `sum_w 2^(c w) rows_w`.
@@ -62,8 +66,7 @@ mod tests {
 
     /// A point with another factor in its coordinates, as the kernels may leave it.
     fn words(k: u64, factor: u64) -> Vec<u32> {
-        let point =
-            Projective::<Grumpkin>::generator() * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(k);
+        let point = times(k);
         if point.is_zero() {
             return vec![0; 24];
         }
@@ -76,19 +79,30 @@ mod tests {
             .collect()
     }
 
+    fn times(k: u64) -> Projective<Grumpkin> {
+        Projective::<Grumpkin>::generator() * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(k)
+    }
+
     #[test]
-    fn items_are_weighted_by_their_place() {
-        let generator = Projective::<Grumpkin>::generator();
-        let sums: Vec<u32> =
-            [(5, 1), (7, 16), (0, 1), (11, 3)].into_iter().flat_map(|(k, f)| words(k, f)).collect();
-        let totals: Vec<u32> =
-            [(1, 9), (2, 1), (3, 2), (0, 1)].into_iter().flat_map(|(k, f)| words(k, f)).collect();
-        let expected =
-            generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(6 + 8 * (7 + 3 * 11u64));
-        assert_eq!(row_sum::<Grumpkin>(&sums, &totals, 3), expected);
-        let expected =
-            generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(1 + (3 << 5) + (2u64 << 10));
-        let rows = [1u64, 3, 2].map(|k| generator * <Grumpkin as ark_ec::CurveConfig>::ScalarField::from(k));
-        assert_eq!(horner::<Grumpkin>(&rows, 5), expected);
+    fn sums_are_weighted_by_their_bit() {
+        // Two rows of three sums each, array by array.
+        let items: Vec<u32> = [(1, 9), (2, 1), (5, 1), (0, 1), (7, 16), (11, 3)]
+            .into_iter()
+            .flat_map(|(k, factor)| words(k, factor))
+            .collect();
+        for step in [1, 2, 4, 6] {
+            let mut sums = [Projective::default(); 6];
+            for (i, sums) in sums.chunks_mut(step).enumerate() {
+                gather(sums, step * i, 3, &items);
+            }
+            assert_eq!(sums, [1, 5, 7, 2, 0, 11].map(times));
+            assert_eq!(row_sum(&sums[..3]), times(1 + 5 + 2 * 7));
+            assert_eq!(row_sum(&sums[3..]), times(2 + 2 * 11));
+        }
+    }
+
+    #[test]
+    fn rows_are_weighted_by_their_window() {
+        assert_eq!(horner(&[1, 3, 2].map(times), 5), times(1 + (3 << 5) + (2 << 10)));
     }
 }

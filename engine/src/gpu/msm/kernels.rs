@@ -56,7 +56,7 @@ impl MsmKernels {
         let mut specs = vec![
             spec("msm_accumulate", over_curve, size_of::<MsmAccumulateParams>(), &[R, R, R, W, W, W][..]),
             spec("msm_merge", over_curve, size_of::<MsmMergeParams>(), &[R, R, W, W, W]),
-            spec("msm_reduce", over_curve, size_of::<MsmReduceParams>(), &[R, R, W, W]),
+            spec("msm_reduce", over_curve, size_of::<MsmReduceParams>(), &[R, W]),
             spec("msm_histogram", None, digits, &[R, R, W]),
             spec("msm_scan", None, size_of::<MsmScanParams>(), &[W, W]),
             spec("msm_scan_add", None, size_of::<MsmScanAddParams>(), &[R, W]),

@@ -6,9 +6,9 @@
 //! 2. count every bucket's entries (`msm_histogram`), scan the counts (`msm_scan`, `msm_scan_add`), place the entries
 //!    (`msm_scatter`),
 //! 3. add the entries' points into the buckets by slices (`msm_accumulate`), and what crossed slices (`msm_merge`);
-//! 4. weigh and add up the buckets of every row (`msm_reduce`) until few items are left, and copy those out.
+//! 4. add up the buckets of every row, and for each bit those whose index has it (`msm_reduce`), and copy these sums out.
 //!
-//! The host adds up the rest ([`finish`]). Points stay on the device ([`resident`]); everything made of scalars is wiped
+//! The host weighs them and adds up the rest ([`finish`]). Points stay on the device ([`resident`]); everything made of scalars is wiped
 //! before a call returns. `docs/msm.md` has the mathematics and the cost.
 //!
 //! Twin: `engine/src/cpu/msm.rs`, `engine/src/cpu/msm_signed.rs`. Kernels: `shaders/msm_*.wgsl`.
@@ -25,7 +25,7 @@ use blindsum_shaders::{Arithmetic, Field};
 use rayon::prelude::*;
 use wgpu::WriteOnly;
 
-use self::finish::{horner, row_sum};
+use self::finish::{gather, horner, row_sum};
 use self::kernels::MsmKernels;
 pub(super) use self::kernels::{dispatches, dispatches_of};
 pub(super) use self::pace::Pace;
@@ -42,10 +42,12 @@ use crate::points::{Curve, G1, Grumpkin, Points};
 const OPERATION: &str = "msm";
 /// Bytes of a full scalar.
 const SCALAR_BYTES: usize = 32;
+/// Most bytes of staging memory on their way at a time: filling some overlaps copying others.
+const STAGING_BYTES: u64 = 8 << 20;
 /// Bytes of staging memory that a host thread fills at a time: 2^14 scalars.
 const STAGED_BLOCK: usize = SCALAR_BYTES << 14;
-/// Fewest rows that a host thread is worth adding up: tens of additions each.
-const ROWS_PER_TASK: usize = 4;
+/// Fewest sums that a host thread is worth converting.
+const SUMS_PER_TASK: usize = 1 << 10;
 
 /// A curve that the kernels are generated for.
 pub trait GpuCurve: Curve {
@@ -96,7 +98,7 @@ impl<C: Curve> Source<'_, C> {
     }
 
     /// Writes the scalars from point `first` on of one vector, as the device reads them.
-    fn fill(&self, vector: usize, first: usize, mut view: WriteOnly<'_, [u8]>) {
+    fn fill(&self, vector: usize, first: usize, view: WriteOnly<'_, [u8]>) {
         match self {
             Self::Full(scalars) => for_each_staged_block::<STAGED_BLOCK>(view, |at, block| {
                 let scalars = &scalars[first + at / SCALAR_BYTES..];
@@ -106,8 +108,10 @@ impl<C: Curve> Source<'_, C> {
                 }
             }),
             Self::Signed { rows, .. } => {
-                let n = view.len() / 4;
-                view.copy_from_slice(bytemuck::cast_slice(&rows[vector][first..first + n]));
+                let words: &[u8] = bytemuck::cast_slice(&rows[vector][first..]);
+                for_each_staged_block::<STAGED_BLOCK>(view, |at, mut block| {
+                    block.copy_from_slice(&words[at..at + block.len()]);
+                });
             }
         }
     }
@@ -154,36 +158,23 @@ fn sums<C: GpuCurve>(
     let kernels = MsmKernels::get(gpu, arithmetic, scalar_field)?;
     let resident = gpu.resident.get(gpu, points)?;
 
-    let mut rows = vec![Projective::<C>::default(); n_vectors * plan.n_windows as usize];
+    let (n_windows, n_arrays) = (plan.n_windows as usize, plan.window_bits as usize);
+    let mut sums = vec![Projective::<C>::default(); n_vectors * n_windows * n_arrays];
     let create = || Buffers::new(gpu);
     with_buffers(&gpu.msm, create, |buffers| {
         gpu.device.scoped(OPERATION, || {
             let passes = Passes { gpu, kernels: &kernels, plan: &plan, points: &resident, arithmetic };
             let fill = |vector, first, view: WriteOnly<'_, [u8]>| source.fill(vector, first, view);
-            passes.run(buffers, points.len(), fill, |items| {
-                let found = row_sums::<C>(items);
-                let windows = items.group.windows.len();
-                for (i, row) in found.into_iter().enumerate() {
-                    let vector = items.group.vectors.start + i / windows;
-                    let window = items.group.windows.start as usize + i % windows;
-                    rows[vector * plan.n_windows as usize + window] = row;
-                }
-            })?;
-            buffers.wipe(gpu)
+            passes.run(buffers, points.len(), fill, |Items { group, words }| {
+                let first = group.vectors.start * n_windows + group.windows.start as usize;
+                let rows = &mut sums[n_arrays * first..][..n_arrays * group.n_rows() as usize];
+                for_each_chunk(rows, SUMS_PER_TASK, |first, sums| gather(sums, first, n_arrays, words));
+            })
         })
     })?;
-    Ok(rows.par_chunks(plan.n_windows as usize).map(|rows| horner(rows, plan.window_bits)).collect())
-}
-
-/// The sums of a group's rows.
-fn row_sums<C: Curve>(items: &Items<'_>) -> Vec<Projective<C>> {
-    let mut rows = vec![Projective::<C>::default(); items.group.n_rows() as usize];
-    let n_words = items.sums.len() / rows.len();
-    for_each_chunk(&mut rows, ROWS_PER_TASK, |first, rows| {
-        for (i, row) in rows.iter_mut().enumerate() {
-            let range = (first + i) * n_words..(first + i + 1) * n_words;
-            *row = row_sum(&items.sums[range.clone()], &items.totals[range], items.log_weight);
-        }
-    });
-    rows
+    let of_vector = |sums: &[Projective<C>]| {
+        let rows: Vec<Projective<C>> = sums.par_chunks(n_arrays).map(row_sum).collect();
+        horner(&rows, plan.window_bits)
+    };
+    Ok(sums.par_chunks(n_windows * n_arrays).map(of_vector).collect())
 }

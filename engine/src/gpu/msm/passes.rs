@@ -7,6 +7,7 @@ use std::time::Instant;
 use blindsum_shaders::Arithmetic;
 use wgpu::{BufferUsages, WriteOnly};
 
+use super::STAGING_BYTES;
 use super::kernels::{MsmKernels, dispatches, dispatches_of};
 use super::pace::CALIBRATION_ADDITIONS;
 use super::plan::{ENTRY_BYTES, Group, Plan, SUM_BYTES, SUMS_PER_SLICE, TILE};
@@ -35,15 +36,15 @@ pub(in crate::gpu) struct Buffers {
     totals: Vec<Growing>,
     entries: Growing,
     buckets: Growing,
-    heads: [Sums; 2],
-    items: [Sums; 2],
+    heads: [Heads; 2],
+    items: [Growing; 2],
     /// The total of a chunk's entries, while the rate is measured.
     total: Download,
     download: Download,
 }
 
-/// Two buffers that go together: keys and sums of heads, or sums and totals of items.
-struct Sums(Growing, Growing);
+/// Keys and sums of heads.
+struct Heads(Growing, Growing);
 
 const STORAGE: BufferUsages =
     BufferUsages::STORAGE.union(BufferUsages::COPY_DST).union(BufferUsages::COPY_SRC);
@@ -52,7 +53,7 @@ impl Buffers {
     pub(super) fn new(gpu: &Gpu) -> Result<Self, EngineError> {
         let storage = |label| Growing::new(label, STORAGE);
         Ok(Self {
-            upload: Upload::new(&gpu.device, "msm staging", gpu.limits.chunk_bytes)?,
+            upload: Upload::new(&gpu.device, "msm staging", gpu.limits.chunk_bytes.min(STAGING_BYTES))?,
             params: Growing::new("msm params", BufferUsages::UNIFORM | BufferUsages::COPY_DST),
             scalars: Vec::new(),
             counts: storage("msm counts"),
@@ -60,24 +61,21 @@ impl Buffers {
             entries: storage("msm entries"),
             buckets: storage("msm buckets"),
             heads: [
-                Sums(storage("msm head keys 0"), storage("msm head sums 0")),
-                Sums(storage("msm head keys 1"), storage("msm head sums 1")),
+                Heads(storage("msm head keys 0"), storage("msm head sums 0")),
+                Heads(storage("msm head keys 1"), storage("msm head sums 1")),
             ],
-            items: [
-                Sums(storage("msm item sums 0"), storage("msm item totals 0")),
-                Sums(storage("msm item sums 1"), storage("msm item totals 1")),
-            ],
+            items: [storage("msm items 0"), storage("msm items 1")],
             total: Download::new("msm total staging"),
             download: Download::new("msm result staging"),
         })
     }
 
-    /// Wipes everything that was made of scalars, and waits until that is done.
-    pub(super) fn wipe(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
-        self.upload.wipe(&gpu.device, OPERATION)?;
+    /// Wipes everything that was made of scalars, but for the results on their way back: the host's part while the device
+    /// still works, the device's part behind that work. [`Self::wipe_results`] must follow.
+    fn wipe_inputs(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
         let mut batch = Batch::new(OPERATION);
         let Self {
-            upload: _,
+            upload,
             total: _,
             params,
             scalars,
@@ -87,28 +85,33 @@ impl Buffers {
             buckets,
             heads,
             items,
-            download,
+            download: _,
         } = self;
-        for buffer in scalars.iter().chain([&*counts, &*entries, &*buckets]) {
+        for buffer in scalars.iter().chain([&*counts, &*entries, &*buckets]).chain(&*items) {
             buffer.wipe(&mut batch);
         }
-        for Sums(first, second) in heads.iter().chain(&*items) {
-            first.wipe(&mut batch);
-            second.wipe(&mut batch);
+        for Heads(keys, sums) in &*heads {
+            keys.wipe(&mut batch);
+            sums.wipe(&mut batch);
         }
-        download.wipe(&mut batch);
-        let submission = batch.submit(&gpu.device, params)?;
+        batch.submit(&gpu.device, params)?;
+        upload.wipe(&gpu.device, OPERATION)
+    }
+
+    /// Wipes the results' way back, and waits until everything is wiped.
+    fn wipe_results(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
+        let mut batch = Batch::new(OPERATION);
+        self.download.wipe(&mut batch);
+        let submission = batch.submit(&gpu.device, &mut self.params)?;
         Ok(gpu.device.wait(OPERATION, &submission)?)
     }
 }
 
-/// What is left of a group's rows: all sums, then all totals, of `items` a row.
+/// What is left of a group's rows: `c` arrays of a sum a row, one behind the other. The first is of the buckets' sums,
+/// array `1 + l` of the sums of the buckets whose index has bit `l`.
 pub(super) struct Items<'a> {
     pub(super) group: &'a Group,
-    pub(super) sums: &'a [u32],
-    pub(super) totals: &'a [u32],
-    /// Buckets that an item stands for, as a logarithm.
-    pub(super) log_weight: u32,
+    pub(super) words: &'a [u32],
 }
 
 /// One call.
@@ -121,7 +124,7 @@ pub(super) struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    /// Does everything on the device. `fill(vector, first, view)` writes scalars from point `first` on; `finish` gets what
+    /// Does everything on the device, and wipes it there. `fill(vector, first, view)` writes scalars from point `first` on; `finish` gets what
     /// is left of every group.
     pub(super) fn run(
         &self,
@@ -135,7 +138,7 @@ impl Passes<'_> {
             buffers.scalars.push(Growing::new("msm scalars", STORAGE));
         }
         let mut uploaded = 0..0;
-        for group in &self.plan.groups {
+        for (i, group) in self.plan.groups.iter().enumerate() {
             let buckets_bytes = self.plan.n_keys(group) * SUM_BYTES;
             let buckets = buffers.buckets.at_least(&self.gpu.device, buckets_bytes)?;
             let mut batch = Batch::new(OPERATION);
@@ -159,9 +162,13 @@ impl Passes<'_> {
                 self.add(buffers, &chunk)?;
             }
             uploaded = group.vectors.clone();
-            self.reduce(buffers, group, &buckets, &mut finish)?;
+            self.reduce(buffers, group, &buckets)?;
+            if i + 1 == self.plan.groups.len() {
+                buffers.wipe_inputs(self.gpu)?;
+            }
+            buffers.download.finish(&self.gpu.device, OPERATION, |words| finish(&Items { group, words }))?;
         }
-        Ok(())
+        buffers.wipe_results(self.gpu)
     }
 
     /// Stage 0: the scalars of a chunk.
@@ -216,7 +223,7 @@ impl Passes<'_> {
         batch.submit(device, &mut buffers.params)?;
 
         let n_slices = n_entries.div_ceil(self.plan.entries_per_slice);
-        let heads = |heads: &mut Sums, n: u64| -> Result<_, EngineError> {
+        let heads = |heads: &mut Heads, n: u64| -> Result<_, EngineError> {
             Ok((heads.0.at_least(device, n * 4)?, heads.1.at_least(device, n * SUM_BYTES)?))
         };
         let mut from = heads(&mut buffers.heads[0], n_slices)?;
@@ -393,50 +400,40 @@ impl Passes<'_> {
         Ok(slices)
     }
 
-    /// Stage 6, and what is left to `finish`.
+    /// Stage 6, and asks for what is left.
     fn reduce(
         &self,
         buffers: &mut Buffers,
         group: &Group,
         buckets: &wgpu::Buffer,
-        finish: &mut impl FnMut(&Items<'_>),
     ) -> Result<(), EngineError> {
         let device = &self.gpu.device;
-        let reductions = self.plan.reductions(group.n_rows());
-        let (mut log_weight, mut bytes_left) = (0, 0);
         let mut batch = Batch::new(OPERATION).split_submits();
-        // The first pass reads no totals; something must be bound.
-        let mut from = (buckets.clone(), buckets.clone());
-        for (pass, reduction) in reductions.iter().enumerate() {
-            let bytes = reduction.n_groups * SUM_BYTES;
-            let Sums(sums, totals) = &mut buffers.items[pass % 2];
-            let into = (sums.at_least(device, bytes)?, totals.at_least(device, bytes)?);
-            let additions = 3 * reduction.items_per_group + u64::from(reduction.log_weight);
-            for (range, grid) in dispatches(self.gpu, reduction.n_groups, self.additions() / additions) {
+        let (mut from, mut bytes) = (buckets.clone(), 0);
+        for (pass, reduction) in self.plan.reductions(group.n_rows()).iter().enumerate() {
+            bytes = reduction.n_sums() * SUM_BYTES;
+            let into = buffers.items[pass % 2].at_least(device, bytes)?;
+            let items_per_group = 1 << reduction.log_items;
+            for (range, grid) in dispatches(self.gpu, reduction.n_sums(), self.additions() / items_per_group)
+            {
                 let params = MsmReduceParams {
-                    first_group: range.start,
-                    n_groups: range.len() as u32,
+                    first_sum: range.start,
+                    n_sums: range.len() as u32,
                     groups_per_row: grid[0],
-                    items_per_group: reduction.items_per_group as u32,
-                    log_weight: reduction.log_weight,
-                    is_first: u32::from(pass == 0),
+                    items_per_group: items_per_group as u32,
+                    n_arrays: reduction.n_arrays as u32,
+                    n_groups: reduction.n_groups as u32,
                     reserved0: 0,
                     reserved1: 0,
                 };
-                batch.push(&self.kernels.reduce, &params, &[&from.0, &from.1, &into.0, &into.1], grid);
+                batch.push(&self.kernels.reduce, &params, &[&from, &into], grid);
             }
-            log_weight = reduction.log_weight + reduction.items_per_group.ilog2();
-            bytes_left = bytes;
             from = into;
         }
-        let left = [&from.0, &from.1].map(|buffer| Stretch { buffer, offset: 0, bytes: bytes_left });
-        buffers.download.note(device, &mut batch, &left)?;
+        buffers.download.note(device, &mut batch, &[Stretch { buffer: &from, offset: 0, bytes }])?;
         let submission = batch.submit(device, &mut buffers.params)?;
         buffers.download.submitted(submission);
-        buffers.download.finish(device, OPERATION, |words| {
-            let (sums, totals) = words.split_at(words.len() / 2);
-            finish(&Items { group, sums, totals, log_weight });
-        })
+        Ok(())
     }
 
     fn additions(&self) -> u64 {

@@ -14,20 +14,19 @@ use crate::gpu::GpuLimits;
 pub(super) const POINT_BYTES: u64 = 64;
 pub(super) const SUM_BYTES: u64 = 96;
 pub(super) const ENTRY_BYTES: u64 = 8;
-/// Sums of one slice of a merge.
-pub(super) const SUMS_PER_SLICE: u64 = 16;
+/// Sums of one slice of a merge: `k` make chains of `k` additions in `log_k` passes, and 4 (like 2) makes the product least.
+pub(super) const SUMS_PER_SLICE: u64 = 4;
 /// Values of one tile of a scan.
 pub(super) const TILE: u64 = 1024;
 /// Narrowest window: a row of one bucket would have no pass of its reduction.
 const MIN_WINDOW_BITS: u32 = 2;
 /// Widest window: 2^19 buckets a row.
 const MAX_WINDOW_BITS: u32 = 20;
-/// An entry's cost is one addition; a bucket's are two full ones, which cost 12 multiplications where an entry's costs 11.
-const ADDITIONS_PER_BUCKET: f64 = 2.4;
-/// Items of a group of the reduction, as a logarithm: few enough that no pass is a long chain of additions.
-const LOG_ITEMS: u32 = 3;
-/// So few items are left to the host.
-const HOST_ITEMS: u64 = 1024;
+/// An entry's cost is one addition; a bucket's are 2.3 full ones, which cost 12 multiplications where an entry's costs 11.
+const ADDITIONS_PER_BUCKET: f64 = 2.5;
+/// Items of a group of the reduction, as a logarithm: chains of 3 additions for 2 bits. Of 1 bit it would be twice as many
+/// passes, of 3 chains of 7.
+const LOG_ITEMS: u32 = 2;
 /// Lengths of a slice, the longest that fills the device first.
 const SLICE_ENTRIES: [u64; 3] = [32, 16, 8];
 
@@ -80,13 +79,22 @@ impl Group {
     }
 }
 
-/// One pass of the reduction.
+/// One pass of the reduction: of every group of `2^log_items` items of `n_arrays` arrays their sum, and of array 0 the sums
+/// for each bit of an item's place in its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reduction {
+    pub(super) log_items: u32,
+    /// Arrays that come in.
+    pub(super) n_arrays: u64,
+    /// Groups of an array.
     pub(super) n_groups: u64,
-    pub(super) items_per_group: u64,
-    /// Buckets that an item stands for, as a logarithm.
-    pub(super) log_weight: u32,
+}
+
+impl Reduction {
+    /// Sums that it makes.
+    pub(super) fn n_sums(&self) -> u64 {
+        (self.n_arrays + u64::from(self.log_items)) * self.n_groups
+    }
 }
 
 /// A call, cut up.
@@ -190,15 +198,14 @@ impl Plan {
         chunks
     }
 
-    /// The passes of the reduction of `n_rows` rows. What the last one leaves is the host's.
+    /// The passes of the reduction of `n_rows` rows: `c` arrays of one item a row are left.
     pub(super) fn reductions(&self, n_rows: u64) -> Vec<Reduction> {
-        let (mut passes, mut items, mut log_weight) = (Vec::new(), self.row_keys(), 0);
-        // One pass at least: it makes pairs of the buckets.
-        while passes.is_empty() || (items > 1 && items * n_rows > HOST_ITEMS) {
+        let (mut passes, mut items, mut n_arrays) = (Vec::new(), self.row_keys(), 1);
+        while items > 1 {
             let log_items = LOG_ITEMS.min(items.ilog2());
             items >>= log_items;
-            passes.push(Reduction { n_groups: items * n_rows, items_per_group: 1 << log_items, log_weight });
-            log_weight += log_items;
+            passes.push(Reduction { log_items, n_arrays, n_groups: items * n_rows });
+            n_arrays += u64::from(log_items);
         }
         passes
     }
@@ -296,13 +303,13 @@ mod tests {
                 }
             }
             let passes = plan.reductions(n_rows);
-            let mut before = plan.row_keys() * n_rows;
+            let (mut before, mut n_arrays) = (plan.row_keys() * n_rows, 1);
             for pass in &passes {
-                assert_eq!(pass.n_groups * pass.items_per_group, before);
-                assert!(pass.n_groups * SUM_BYTES <= binding);
-                before = pass.n_groups;
+                assert_eq!((pass.n_arrays, pass.n_groups << pass.log_items), (n_arrays, before));
+                assert!(pass.n_sums() * SUM_BYTES <= binding, "sums of {plan:?}");
+                (before, n_arrays) = (pass.n_groups, n_arrays + u64::from(pass.log_items));
             }
-            assert!(before.is_multiple_of(n_rows) && before <= HOST_ITEMS.max(n_rows));
+            assert_eq!((before, n_arrays), (n_rows, plan.window_bits.into()));
         }
         assert!(rows.iter().all(|times| *times == 1));
         let mut at = 0;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use blindsum_shaders::Arithmetic;
 use wgpu::BufferUsages;
 
-use super::GpuCurve;
 use super::kernels::{self, dispatches};
 use super::plan::{POINT_BYTES, segment_points};
+use super::{GpuCurve, STAGING_BYTES};
 use crate::error::EngineError;
 use crate::gpu::Gpu;
 use crate::gpu::batch::Batch;
@@ -72,7 +72,8 @@ impl Resident {
 
 #[tracing::instrument(level = "debug", skip_all, fields(curve = C::NAME, n = points.len()))]
 fn upload<C: GpuCurve>(gpu: &Gpu, points: &Points<C>) -> Result<DevicePoints, EngineError> {
-    let mut upload = Upload::new(&gpu.device, "msm_points staging", gpu.limits.chunk_bytes)?;
+    let mut upload =
+        Upload::new(&gpu.device, "msm_points staging", gpu.limits.chunk_bytes.min(STAGING_BYTES))?;
     let mut params = Growing::new("msm_points params", BufferUsages::UNIFORM | BufferUsages::COPY_DST);
     let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
     let mut segments = Vec::new();
