@@ -3,6 +3,7 @@
 
 mod correctness;
 pub(crate) mod inputs;
+mod proof;
 mod timings;
 
 use std::io::Write;
@@ -10,10 +11,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use blindsum_engine::gpu::{Gpu, GpuLimits, Limbs, adapters};
+use blindsum_engine::roster::CohortSize;
 use serde::Serialize;
 
 use self::correctness::Check;
-use self::timings::Figure;
+use self::timings::{Figure, Table};
 use crate::profile::Profile;
 
 /// Flags of `blindsum gpu`.
@@ -31,6 +33,28 @@ pub(crate) struct Arguments {
     /// Check fewer sizes.
     #[arg(long)]
     quick: bool,
+    /// Time proofs too, for cohorts of these sizes: 16, 64, 128 or 256. Each needs a development key, made on the spot.
+    #[arg(long, value_name = "SLOTS")]
+    prove: Vec<u32>,
+    /// Time these limbs alone; by default each variant that the adapter has.
+    #[arg(long, value_enum)]
+    limbs: Option<LimbsArgument>,
+}
+
+/// Names of the limb variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum LimbsArgument {
+    U64x8,
+    L13x20,
+}
+
+impl From<LimbsArgument> for Limbs {
+    fn from(limbs: LimbsArgument) -> Self {
+        match limbs {
+            LimbsArgument::U64x8 => Self::U64x8,
+            LimbsArgument::L13x20 => Self::L13x20,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -103,8 +127,19 @@ fn examine(arguments: &Arguments, out: &mut impl Write) -> Result<bool, Box<dyn 
 
     if report.equal && !arguments.no_timings {
         let max_log_n = arguments.max_log_n.unwrap_or(if adapter.is_software() { 12 } else { 24 });
-        for limbs in variants {
-            timings::run(&open(limbs)?, max_log_n, out, &mut report.figures, &mut report.profiles)?;
+        let sizes =
+            arguments.prove.iter().map(|slots| CohortSize::try_from(*slots)).collect::<Result<Vec<_>, _>>()?;
+        let wanted = arguments.limbs.map(Limbs::from);
+        for limbs in variants.into_iter().filter(|limbs| wanted.is_none_or(|wanted| *limbs == wanted)) {
+            writeln!(out, "{limbs}")?;
+            let gpu = open(limbs)?;
+            let mut table =
+                Table { out, figures: &mut report.figures, profiles: &mut report.profiles };
+            timings::run(&gpu, max_log_n, &mut table)?;
+            for size in &sizes {
+                proof::run(&gpu, *size, &mut table)?;
+            }
+            writeln!(out)?;
         }
     }
     if let Some(path) = &arguments.json {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::Write;
 
+use blindsum_circuits::Stage;
 use blindsum_engine::backend::Backend;
 use blindsum_engine::error::EngineError;
 use blindsum_engine::gpu::probe::{self, FieldOperation, Words};
@@ -31,14 +32,14 @@ pub(super) struct Figure {
 }
 
 /// Where figures go: to the reader at once, and to the report.
-struct Table<'a, W> {
-    out: &'a mut W,
-    figures: &'a mut Vec<Figure>,
-    profiles: &'a mut Vec<Profile>,
+pub(super) struct Table<'a, W> {
+    pub(super) out: &'a mut W,
+    pub(super) figures: &'a mut Vec<Figure>,
+    pub(super) profiles: &'a mut Vec<Profile>,
 }
 
 impl<W: Write> Table<'_, W> {
-    fn figure(
+    pub(super) fn figure(
         &mut self,
         what: String,
         value: f64,
@@ -50,6 +51,13 @@ impl<W: Write> Table<'_, W> {
         writeln!(self.out, "{what:<64} {value:>10.3} {unit}{beside}")?;
         self.figures.push(Figure { what, value, unit, h200_floor });
         Ok(())
+    }
+
+    /// When the stages of a proof began.
+    pub(super) fn stages(&mut self, stages: &[(Stage, f64)]) -> Done {
+        let starts: Vec<String> =
+            stages.iter().map(|(stage, begun)| format!("{stage} {begun:.1}")).collect();
+        Ok(writeln!(self.out, "           began at, in ms: {}", starts.join(", "))?)
     }
 }
 
@@ -72,25 +80,15 @@ fn best<T>(
 }
 
 /// Times one limb variant, sums up to `2^max_log_n` points.
-pub(super) fn run(
-    gpu: &Gpu,
-    max_log_n: u32,
-    out: &mut impl Write,
-    figures: &mut Vec<Figure>,
-    profiles: &mut Vec<Profile>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    writeln!(out, "{}", gpu.limbs())?;
-    let mut table = Table { out, figures, profiles };
-    arithmetic(gpu, max_log_n, &mut table)?;
-    masks(gpu, max_log_n, &mut table)?;
-    commitments(gpu, max_log_n, &mut table)?;
-    transforms(gpu, max_log_n, &mut table)?;
-    full_sums(gpu, max_log_n, &mut table)?;
-    writeln!(table.out)?;
-    Ok(())
+pub(super) fn run(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Done {
+    arithmetic(gpu, max_log_n, table)?;
+    masks(gpu, max_log_n, table)?;
+    commitments(gpu, max_log_n, table)?;
+    transforms(gpu, max_log_n, table)?;
+    full_sums(gpu, max_log_n, table)
 }
 
-type Done = Result<(), Box<dyn std::error::Error>>;
+pub(super) type Done = Result<(), Box<dyn std::error::Error>>;
 
 fn arithmetic(gpu: &Gpu, max_log_n: u32, table: &mut Table<'_, impl Write>) -> Done {
     let limbs = gpu.limbs();
