@@ -12,13 +12,15 @@ use crate::error::EngineError;
 /// Steps that the device takes one after the other: each sees what those before it wrote.
 pub(super) struct Batch {
     operation: &'static str,
-    split_submits: bool,
+    /// Work noted since the last end of a submission.
+    work: u64,
     steps: Vec<Step>,
     /// The parameter blocks of all dispatches, one every [`PARAMS_STRIDE`] bytes.
     params: Vec<u8>,
 }
 
 enum Step {
+    Submit,
     Dispatch { kernel: Arc<Kernel>, block: u32, buffers: Vec<wgpu::Buffer>, grid: [u32; 3] },
     Clear { buffer: wgpu::Buffer, offset: u64, bytes: Option<u64> },
     Copy { source: (wgpu::Buffer, u64), target: (wgpu::Buffer, u64), bytes: u64 },
@@ -27,13 +29,17 @@ enum Step {
 impl Batch {
     /// No steps yet. `operation` names it in labels and errors.
     pub(super) const fn new(operation: &'static str) -> Self {
-        Self { operation, split_submits: false, steps: Vec::new(), params: Vec::new() }
+        Self { operation, work: 0, steps: Vec::new(), params: Vec::new() }
     }
 
-    /// Submits every dispatch on its own: a driver's watchdog counts the time of a submission.
-    pub(super) const fn split_submits(mut self) -> Self {
-        self.split_submits = true;
-        self
+    /// Notes that the next dispatch does so much work, in any unit. It begins another submission where those before it in
+    /// the same one leave less than that of `budget`: a driver's watchdog counts the time of a submission.
+    pub(super) fn spend(&mut self, work: u64, budget: u64) {
+        if self.work > 0 && self.work + work > budget {
+            self.steps.push(Step::Submit);
+            self.work = 0;
+        }
+        self.work += work;
     }
 
     /// Runs `kernel` on `grid` workgroups with these parameters (public: they pass through memory that nobody wipes)
@@ -108,6 +114,10 @@ impl Batch {
         let mut encoder = device.encoder(self.operation);
         for step in self.steps {
             match step {
+                Step::Submit => {
+                    let full = std::mem::replace(&mut encoder, device.encoder(self.operation));
+                    device.queue.submit([full.finish()]);
+                }
                 Step::Dispatch { kernel, block, buffers, grid } => {
                     let bindings = match bound.take() {
                         Some((last, same, bindings)) if Arc::ptr_eq(&last, &kernel) && same == buffers => {
@@ -117,10 +127,6 @@ impl Batch {
                     };
                     kernel.dispatch(device, &mut encoder, &bindings, block, grid);
                     bound = Some((kernel, buffers, bindings));
-                    if self.split_submits {
-                        let full = std::mem::replace(&mut encoder, device.encoder(self.operation));
-                        device.queue.submit([full.finish()]);
-                    }
                 }
                 Step::Clear { buffer, offset, bytes } => encoder.clear_buffer(&buffer, offset, bytes),
                 Step::Copy { source, target, bytes } => {

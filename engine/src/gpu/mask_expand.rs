@@ -3,8 +3,8 @@
 //! 1. Keys are uploaded once, those to subtract in front: a dispatch has one sign.
 //! 2. The accumulator is cut into chunks of whole blocks. Two chunks are in flight: while the device computes one, the
 //!    host adds the words of the other to `acc`. The accumulator itself never leaves the host.
-//! 3. A chunk is a few dispatches of at most `keys_per_dispatch` keys and `blocks_per_dispatch` blocks times keys, each
-//!    submitted on its own. A chunk too small to fill the device spreads its keys over invocations as well.
+//! 3. A chunk is a few dispatches of at most `keys_per_dispatch` keys and `blocks_per_dispatch` blocks times keys, and no
+//!    submission has more of these. A chunk too small to fill the device spreads its keys over invocations as well.
 //! 4. Everything that held keys or streams is wiped.
 //!
 //! Twin: `engine/src/cpu/mask_expand.rs`. Kernel: `shaders/mask_expand.wgsl`.
@@ -205,9 +205,11 @@ fn expand_batch(
         let slot = &mut buffers.slots[i % 2];
         slot.finish(gpu, acc)?;
         let bytes = u64::from(chunk.n_blocks) * BLOCK_BYTES;
-        let mut batch = Batch::new(OPERATION).split_submits();
+        let mut batch = Batch::new(OPERATION);
         let sum = slot.sum.zeroed(device, &mut batch, bytes)?;
         for Dispatch { params, grid } in dispatches(gpu, &chunk, n_subtract as u32, masks.len() as u32) {
+            let n_keys = u64::from(params.end_key - params.first_key);
+            batch.spend(u64::from(chunk.n_blocks) * n_keys, gpu.limits.blocks_per_dispatch);
             batch.push(&kernel, &params, &[&keys, &sum], grid);
         }
         slot.sum.copy_back(device, &mut batch, bytes)?;

@@ -1,7 +1,7 @@
 //! How much one dispatch may do: drivers kill work that holds the device for long, and know nothing of its size.
 //!
 //! Additions of points are the unit: their rate is measured once per device and arithmetic, on the first sum that is
-//! large enough, and a dispatch gets what fits the budget at that rate.
+//! large enough, and a dispatch gets what fits the budget at that rate; so does a submission of several.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use blindsum_shaders::Arithmetic;
 /// Additions that the rate is measured on; sums with fewer need no rate.
 pub(super) const CALIBRATION_ADDITIONS: u64 = 1 << 16;
 /// Digits that are cut and placed in the time of an addition, at the least.
-const DIGITS_PER_ADDITION: u64 = 4;
+pub(super) const DIGITS_PER_ADDITION: u64 = 4;
 /// Digits of a dispatch while nothing has been measured.
 const FIRST_DIGITS: u64 = 1 << 21;
 

@@ -9,7 +9,7 @@ use wgpu::{BufferUsages, WriteOnly};
 
 use super::STAGING_BYTES;
 use super::kernels::{MsmKernels, dispatches, dispatches_of};
-use super::pace::CALIBRATION_ADDITIONS;
+use super::pace::{CALIBRATION_ADDITIONS, DIGITS_PER_ADDITION};
 use super::plan::{ENTRY_BYTES, Group, Plan, SUM_BYTES, SUMS_PER_SLICE, TILE};
 use super::resident::{DevicePoints, Segment};
 use crate::error::EngineError;
@@ -143,13 +143,14 @@ impl Passes<'_> {
             let buckets = buffers.buckets.at_least(&self.gpu.device, buckets_bytes)?;
             let mut batch = Batch::new(OPERATION);
             batch.clear(&buckets, 0, buckets_bytes);
-            batch.submit(&self.gpu.device, &mut buffers.params)?;
             for (index, (segment, points)) in chunks.iter().enumerate() {
                 let first = segment * self.plan.segment_points + points.start;
                 let scalars = if uploaded == group.vectors {
                     buffers.scalars[index].at_least(&self.gpu.device, 4)?
                 } else {
-                    self.upload(buffers, index, group, first, points.len(), &fill)?
+                    let scalars = self.upload(buffers, index, group, first, points.len(), &fill)?;
+                    self.convert(&mut batch, &scalars, points.len());
+                    scalars
                 };
                 let chunk = Chunk {
                     group,
@@ -159,10 +160,10 @@ impl Passes<'_> {
                     scalars,
                     buckets: buckets.clone(),
                 };
-                self.add(buffers, &chunk)?;
+                batch = self.add(buffers, batch, &chunk)?;
             }
             uploaded = group.vectors.clone();
-            self.reduce(buffers, group, &buckets)?;
+            self.reduce(buffers, batch, group, &buckets)?;
             if i + 1 == self.plan.groups.len() {
                 buffers.wipe_inputs(self.gpu)?;
             }
@@ -171,7 +172,7 @@ impl Passes<'_> {
         buffers.wipe_results(self.gpu)
     }
 
-    /// Stage 0: the scalars of a chunk.
+    /// Sends the scalars of a chunk, now: before whatever has been noted and not submitted, which does not touch them.
     fn upload(
         &self,
         buffers: &mut Buffers,
@@ -191,8 +192,12 @@ impl Passes<'_> {
                 fill(vector, first + range.start, view);
             })?;
         }
+        Ok(target)
+    }
+
+    /// Stage 0: the scalars of a chunk as integers.
+    fn convert(&self, batch: &mut Batch, scalars: &wgpu::Buffer, n_points: usize) {
         if let Some(kernel) = &self.kernels.scalars {
-            let mut batch = Batch::new(OPERATION);
             for (range, grid) in dispatches(self.gpu, n_points as u64, self.digits()) {
                 let params = MsmScalarsParams {
                     begin: range.start,
@@ -200,27 +205,25 @@ impl Passes<'_> {
                     groups_per_row: grid[0],
                     reserved: 0,
                 };
-                batch.push(kernel, &params, &[&target], grid);
+                batch.spend(range.len() as u64 / DIGITS_PER_ADDITION, self.additions());
+                batch.push(kernel, &params, &[scalars], grid);
             }
-            batch.submit(device, &mut buffers.params)?;
         }
-        Ok(target)
     }
 
-    /// Stages 1 to 5: adds the entries of a chunk into the buckets.
-    fn add(&self, buffers: &mut Buffers, chunk: &Chunk<'_>) -> Result<(), EngineError> {
+    /// Stages 1 to 5: adds the entries of a chunk into the buckets, after what is in `batch`. The last of it is in the batch
+    /// that comes back: the host notes that while the device works.
+    fn add(&self, buffers: &mut Buffers, mut batch: Batch, chunk: &Chunk<'_>) -> Result<Batch, EngineError> {
         let device = &self.gpu.device;
         let n_keys = self.plan.n_keys(chunk.group);
         let n_entries = u64::from(chunk.n_points) * chunk.group.n_rows();
         let counts = buffers.counts.at_least(device, n_keys * 4)?;
         let entries = buffers.entries.at_least(device, n_entries * ENTRY_BYTES)?;
 
-        let mut batch = Batch::new(OPERATION).split_submits();
         batch.clear(&counts, 0, n_keys * 4);
         self.digits_pass(&mut batch, chunk, &self.kernels.histogram, &[&counts]);
         self.scan(buffers, &mut batch, &counts, n_keys, 0)?;
         self.digits_pass(&mut batch, chunk, &self.kernels.scatter, &[&counts, &entries]);
-        batch.submit(device, &mut buffers.params)?;
 
         let n_slices = n_entries.div_ceil(self.plan.entries_per_slice);
         let heads = |heads: &mut Heads, n: u64| -> Result<_, EngineError> {
@@ -229,10 +232,13 @@ impl Passes<'_> {
         let mut from = heads(&mut buffers.heads[0], n_slices)?;
         let mut done = 0;
         if n_entries > CALIBRATION_ADDITIONS && !self.gpu.pace.is_known(self.arithmetic) {
+            batch.submit(device, &mut buffers.params)?;
             done = self.calibrate(buffers, chunk, &counts, &entries, &from, n_slices)?;
+            batch = Batch::new(OPERATION);
         }
-        let mut batch = Batch::new(OPERATION).split_submits();
         self.accumulate(&mut batch, chunk, &counts, &entries, &from, done..n_slices);
+        batch.submit(device, &mut buffers.params)?;
+        let mut batch = Batch::new(OPERATION);
 
         let (mut n_sums, mut turn) = (n_slices, 1);
         // The first slice has no head: with one slice nothing is left over.
@@ -250,6 +256,7 @@ impl Passes<'_> {
                     reserved1: 0,
                     reserved2: 0,
                 };
+                batch.spend(range.len() as u64 * SUMS_PER_SLICE, self.additions());
                 batch.push(
                     &self.kernels.merge,
                     &params,
@@ -259,8 +266,7 @@ impl Passes<'_> {
             }
             (n_sums, turn, from) = (n_slices, 1 - turn, into);
         }
-        batch.submit(device, &mut buffers.params)?;
-        Ok(())
+        Ok(batch)
     }
 
     /// Stages 1 and 3.
@@ -297,6 +303,7 @@ impl Passes<'_> {
                 reserved0: 0,
                 reserved1: 0,
             };
+            batch.spend(range.len() as u64 * digits_per_point / DIGITS_PER_ADDITION, self.additions());
             batch.push(kernel, &params, &bound, [x, y, n_vectors]);
         }
     }
@@ -364,6 +371,7 @@ impl Passes<'_> {
                 reserved2: 0,
             };
             let bound = [&chunk.segment.points, entries, ends, &chunk.buckets, &heads.0, &heads.1];
+            batch.spend(range.len() as u64 * entries_per_slice, self.additions());
             batch.push(&self.kernels.accumulate, &params, &bound, grid);
         }
     }
@@ -400,15 +408,15 @@ impl Passes<'_> {
         Ok(slices)
     }
 
-    /// Stage 6, and asks for what is left.
+    /// Stage 6, after what is in `batch`, and asks for what is left.
     fn reduce(
         &self,
         buffers: &mut Buffers,
+        mut batch: Batch,
         group: &Group,
         buckets: &wgpu::Buffer,
     ) -> Result<(), EngineError> {
         let device = &self.gpu.device;
-        let mut batch = Batch::new(OPERATION).split_submits();
         let (mut from, mut bytes) = (buckets.clone(), 0);
         for (pass, reduction) in self.plan.reductions(group.n_rows()).iter().enumerate() {
             bytes = reduction.n_sums() * SUM_BYTES;
@@ -426,6 +434,7 @@ impl Passes<'_> {
                     reserved0: 0,
                     reserved1: 0,
                 };
+                batch.spend(range.len() as u64 * items_per_group, self.additions());
                 batch.push(&self.kernels.reduce, &params, &[&from, &into], grid);
             }
             from = into;
