@@ -187,7 +187,7 @@ class Federation:
             stage.note(f"{len(there)} released, masks of {len(session.dropped())} dropped clients removed")
 
         with self._stage(seconds, "prove", "prove") as stage:
-            certificate = bs.prove(self.proving_key, self.roster, outcome)
+            certificate = bs.prove(self.proving_key, self.roster, outcome, engine=self.engine)
             stage.note(f"{len(certificate.to_bytes())} bytes")
 
         with self._stage(seconds, "verify", "verify certificate and opening") as stage:

@@ -12,6 +12,7 @@ use blindsum_circuits::{
     prove,
 };
 use blindsum_engine::{
+    cpu::Cpu,
     curve::{fr_to_bytes, hash_to_curve, point_to_bytes},
     roster::{Bitmap, CohortSize, Roster, RoundContext},
     schnorr::{SecretKey, sign_commitment},
@@ -65,7 +66,7 @@ fn round(key: &ProvingKey, context: RoundContext, rng: &mut ChaCha20Rng) -> Resu
     let mut certify = |keep: &dyn Fn(u8) -> bool| -> Result<Certificate> {
         let kept: Vec<_> = signed.iter().filter(|(slot, _)| keep(*slot)).copied().collect();
         let (_, witness) = Statement::check(&roster, &context, &leaves, &kept)?;
-        Ok(prove(key, &witness, rng)?)
+        Ok(prove(&Cpu, key, &witness, rng)?)
     };
     let all = certify(&|_| true)?;
     let first_group = certify(&|slot| slot < 8)?;

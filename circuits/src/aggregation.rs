@@ -6,6 +6,8 @@
 //! Nothing here is secret from the aggregator that runs it; single commitments and signatures are secret from the readers of
 //! a certificate, and stay in the witness.
 
+use std::sync::OnceLock;
+
 use ark_bn254::Fr;
 use ark_ff::{BigInt, BigInteger, Zero};
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError};
@@ -86,8 +88,24 @@ impl Claim {
     }
 }
 
-/// The constraint system of a cohort size. Seconds for the largest: build it once.
-pub(crate) fn shape(size: CohortSize) -> R1cs {
+/// The constraint system of a cohort size: built by the first call, in seconds for the largest, and kept.
+pub(crate) fn shape(size: CohortSize) -> &'static R1cs {
+    static SHAPES: [OnceLock<R1cs>; 4] = [const { OnceLock::new() }; 4];
+    let [n16, n64, n128, n256] = &SHAPES;
+    let kept = match size {
+        CohortSize::N16 => n16,
+        CohortSize::N64 => n64,
+        CohortSize::N128 => n128,
+        CohortSize::N256 => n256,
+    };
+    // Built outside of the lock: a thread that waits for rayon takes up other work, and that could be this again.
+    kept.get().unwrap_or_else(|| {
+        let built = build(size);
+        kept.get_or_init(|| built)
+    })
+}
+
+fn build(size: CohortSize) -> R1cs {
     let claim = Claim::blank(size);
     let (mut builder, inputs) = Builder::for_shape(&claim.inputs);
     state(&mut builder, &inputs, &claim);
@@ -123,7 +141,7 @@ impl ConstraintSynthesizer<Fr> for &Aggregation {
 /// up over all slots.
 #[must_use]
 pub fn constraint_table(size: CohortSize) -> Vec<(String, usize)> {
-    table_of(&shape(size))
+    table_of(shape(size))
 }
 
 fn table_of(r1cs: &R1cs) -> Vec<(String, usize)> {

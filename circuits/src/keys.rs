@@ -1,4 +1,7 @@
-//! Proving keys: the single-party development setup, and the cache on disk.
+//! Proving keys: the single-party development setup, and the file that the prover maps.
+//!
+//! A key is hundreds of megabytes of points. They stay in the packed form that backends read: in memory after a setup, and
+//! where they lie in the mapped file after a load, so that loading copies nothing and processes share the pages.
 //!
 //! A development key is made by one party that could forge with what it throws away. The key says so in its bytes, so do its
 //! verifying key and every certificate, verifiers refuse them unless told otherwise, and making or loading one is a warning.
@@ -23,6 +26,9 @@ use crate::random::{Bridge, nonzero};
 use crate::verifying_key::VerifyingKey;
 
 mod file;
+mod queries;
+
+pub(crate) use queries::{PackedG2, Queries};
 
 /// Why there is no proving key.
 #[derive(Debug, Error)]
@@ -91,17 +97,24 @@ pub enum ProvingKeyError {
         /// What is wrong with it.
         source: crate::error::KeyError,
     },
+    /// A point of the key is in the wrong place: off its curve, outside the group, or not in canonical form.
+    #[error("point {index} of {section} is not in its group, or not in canonical form")]
+    BadPoint {
+        /// The part of the key.
+        section: &'static str,
+        /// Index of its first such point.
+        index: usize,
+    },
     /// The setup failed: the circuit is too large for the field, which no shipped circuit is.
     #[error("setup: {0}")]
     Setup(#[from] ark_relations::gr1cs::SynthesisError),
 }
 
-/// A Groth16 proving key for one cohort size, with the circuit's matrices.
+/// A Groth16 proving key for one cohort size. Cheap to clone: the points are shared.
 #[derive(Clone)]
 pub struct ProvingKey {
     size: CohortSize,
-    groth16: Arc<ark_groth16::ProvingKey<Bn254>>,
-    r1cs: Arc<R1cs>,
+    queries: Arc<Queries>,
     verifying_key: VerifyingKey,
 }
 
@@ -127,10 +140,9 @@ impl ProvingKey {
             slots = size.slots(),
             "making a DEVELOPMENT proving key: whoever runs this setup can forge certificates under it"
         );
-        let r1cs = shape(size);
         let [alpha, beta, gamma, delta] = std::array::from_fn(|_| Zeroizing::new(nonzero(rng)));
         let groth16 = Groth16::<Bn254, SnarkjsReduction>::generate_parameters_with_qap(
-            Replay { r1cs: &r1cs, assignment: None },
+            Replay { r1cs: shape(size), assignment: None },
             *alpha,
             *beta,
             *gamma,
@@ -148,22 +160,32 @@ impl ProvingKey {
             delta_g2: groth16.vk.delta_g2,
             ic: groth16.vk.gamma_abc_g1.clone(),
         };
-        Ok(Self { size, groth16: Arc::new(groth16), r1cs: Arc::new(r1cs), verifying_key })
+        Ok(Self { size, queries: Arc::new(Queries::from_ark(groth16)), verifying_key })
     }
 
-    /// Reads a key from a file that [`Self::store`] wrote.
+    /// Maps a key from a file that [`Self::store`] wrote.
     ///
-    /// Every section's digest is checked; points are not, so the file must come from a place that only its owner writes.
+    /// Every section's digest is checked, points are not: the file must come from a place that only its owner writes, or
+    /// [`Self::check`] must look at them. While the key is in use the file may be replaced or removed, but not written into.
     ///
     /// # Errors
     /// [`ProvingKeyError`] names what is wrong: truncated, altered, for another size, for another circuit.
     pub fn load(path: &Path, size: CohortSize) -> Result<Self, ProvingKeyError> {
-        Self::load_for(path, size, shape(size))
+        Self::read(path, Some(size))
     }
 
-    fn load_for(path: &Path, size: CohortSize, r1cs: R1cs) -> Result<Self, ProvingKeyError> {
-        let _span = tracing::info_span!("load proving key", slots = size.slots()).entered();
-        let (groth16, verifying_key) = file::read(path, size, &r1cs)?;
+    /// As [`Self::load`], for cohorts of whatever size the file is for.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn open(path: &Path) -> Result<Self, ProvingKeyError> {
+        Self::read(path, None)
+    }
+
+    fn read(path: &Path, size: Option<CohortSize>) -> Result<Self, ProvingKeyError> {
+        let _span = tracing::info_span!("load proving key").entered();
+        let (queries, verifying_key) = file::read(path, size)?;
+        let size = verifying_key.size;
         if verifying_key.development {
             tracing::warn!(
                 slots = size.slots(),
@@ -171,7 +193,18 @@ impl ProvingKey {
                 "loaded a DEVELOPMENT proving key: its maker can forge certificates under it"
             );
         }
-        Ok(Self { size, groth16: Arc::new(groth16), r1cs: Arc::new(r1cs), verifying_key })
+        Ok(Self { size, queries: Arc::new(queries), verifying_key })
+    }
+
+    /// Checks that every point is canonical, on its curve and in its group. Minutes for the largest key.
+    ///
+    /// A digest detects accidents; this detects points that no setup makes. That the key is the one of its circuit it does
+    /// not show: for that a ceremony's transcript must be checked.
+    ///
+    /// # Errors
+    /// [`ProvingKeyError::BadPoint`] names the first point that is not.
+    pub fn check(&self) -> Result<(), ProvingKeyError> {
+        self.queries.check()
     }
 
     /// Writes the key to `path`, in one step: readers see no file or the whole file. Replaces a file that is there.
@@ -196,10 +229,9 @@ impl ProvingKey {
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, ProvingKeyError> {
         let directory = cache_dir(directory).ok_or(ProvingKeyError::NoDirectory)?;
-        let r1cs = shape(size);
-        let path = directory.join(file_name(size, &r1cs));
+        let path = directory.join(file_name(size));
         if path.exists() {
-            return Self::load_for(&path, size, r1cs);
+            return Self::load(&path, size);
         }
         let key = Self::setup_development(size, rng)?;
         std::fs::create_dir_all(&directory).map_err(|source| ProvingKeyError::Io {
@@ -209,7 +241,7 @@ impl ProvingKey {
         })?;
         match file::write(&path, &key, file::Existing::Keep)? {
             file::Written::Stored => Ok(key),
-            file::Written::FoundAnother => Self::load_for(&path, size, r1cs),
+            file::Written::FoundAnother => Self::load(&path, size),
         }
     }
 
@@ -234,22 +266,25 @@ impl ProvingKey {
     /// SHA-256 of the circuit's shape.
     #[must_use]
     pub fn circuit_digest(&self) -> [u8; 32] {
-        self.r1cs.digest()
+        *self.r1cs().digest()
     }
 
-    /// The key as ark-groth16 knows it.
+    /// A copy of the key for ark-groth16: for comparisons, never kept.
     #[must_use]
-    pub fn groth16(&self) -> &ark_groth16::ProvingKey<Bn254> {
-        &self.groth16
+    pub fn to_ark(&self) -> ark_groth16::ProvingKey<Bn254> {
+        self.queries.to_ark(&self.verifying_key)
     }
 
-    pub(crate) fn r1cs(&self) -> &R1cs {
-        &self.r1cs
+    pub(crate) fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    pub(crate) fn r1cs(&self) -> &'static R1cs {
+        shape(self.size)
     }
 }
 
-fn file_name(size: CohortSize, r1cs: &R1cs) -> String {
-    let digest = r1cs.digest();
-    let start: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+fn file_name(size: CohortSize) -> String {
+    let start: String = shape(size).digest().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("development-key-{}-{start}.bin", size.slots())
 }

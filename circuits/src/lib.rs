@@ -32,7 +32,7 @@ pub use error::{BatchError, Element, EncodingError, KeyError, LintError, RecordE
 #[cfg(feature = "prover")]
 pub use keys::{ProvingKey, ProvingKeyError};
 #[cfg(feature = "prover")]
-pub use prover::{ProveError, prove};
+pub use prover::{Observer, Progress, ProveError, Stage, prove, prove_with_progress};
 #[cfg(feature = "prover")]
 pub use statement::{Statement, StatementError, Witness};
 pub use verifier::{DevelopmentKeys, Record, Verifier};

@@ -9,13 +9,16 @@
 //! Public inputs take the rows after the constraints, in A alone, so that their polynomials are independent.
 
 use ark_bn254::Fr;
-use ark_ff::{One, PrimeField, Zero};
+use ark_ff::{PrimeField, Zero};
 use ark_groth16::r1cs_to_qap::{LibsnarkReduction, R1CSToQAP, evaluate_constraint};
-use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+use ark_poly::EvaluationDomain;
 use ark_relations::gr1cs::{ConstraintSystemRef, Matrix, SynthesisError};
 use rayon::prelude::*;
 
 use crate::r1cs::R1cs;
+
+/// Rows evaluated at a time.
+const MIN_ROWS: usize = 1 << 10;
 
 /// The reduction, as ark-groth16 takes it: its generator makes our keys with it, and its prover is the twin of ours.
 #[derive(Debug, Clone, Copy)]
@@ -40,18 +43,19 @@ impl R1CSToQAP for SnarkjsReduction {
         let [a_rows, b_rows, _] = matrices else { return Err(SynthesisError::Unsatisfiable) };
         let mut a = vec![F::zero(); domain.size()];
         let mut b = vec![F::zero(); domain.size()];
-        for (row, (a_row, b_row)) in a_rows.iter().zip(b_rows).enumerate() {
-            a[row] = evaluate_constraint(a_row, full_assignment);
-            b[row] = evaluate_constraint(b_row, full_assignment);
-        }
-        let mut c: Vec<F> = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
+        let rows = a_rows.par_iter().zip(b_rows);
+        a.par_iter_mut().zip(&mut b).zip(rows).with_min_len(MIN_ROWS).for_each(|((a, b), (a_row, b_row))| {
+            *a = evaluate_constraint(a_row, full_assignment);
+            *b = evaluate_constraint(b_row, full_assignment);
+        });
+        let mut c: Vec<F> = a.par_iter().zip(&b).map(|(a, b)| *a * b).collect();
         a[num_constraints..num_constraints + num_inputs].copy_from_slice(&full_assignment[..num_inputs]);
         for values in [&mut a, &mut b, &mut c] {
             domain.ifft_in_place(values);
             D::distribute_powers_and_mul_by_const(values, double.element(1), F::one());
             domain.fft_in_place(values);
         }
-        Ok(a.iter().zip(&b).zip(&c).map(|((a, b), c)| *a * b - c).collect())
+        Ok(a.par_iter().zip(&b).zip(&c).map(|((a, b), c)| *a * b - c).collect())
     }
 
     fn h_query_scalars<F: PrimeField, D: EvaluationDomain<F>>(
@@ -67,27 +71,23 @@ impl R1CSToQAP for SnarkjsReduction {
     }
 }
 
-/// The scalars of the key's H query for an assignment that satisfies `r1cs`: `A B - C` on the odd coset.
+/// `A z` and `B z` on the domain, for `z` that satisfies `r1cs`: what
+/// [`Backend::quotient`](blindsum_engine::backend::Backend::quotient) takes.
 ///
-/// Cost: one pass over A and B, six transforms of size n.
-pub(crate) fn quotient(r1cs: &R1cs, z: &[Fr]) -> Option<Vec<Fr>> {
+/// The rows of the public inputs have B = 0, so that C = A . B holds there too.
+pub(crate) fn rows(r1cs: &R1cs, z: &[Fr]) -> [Vec<Fr>; 2] {
     let n_constraints = r1cs.n_constraints();
-    let domain = Radix2EvaluationDomain::<Fr>::new(n_constraints + r1cs.n_instance())?;
-    let shift = Radix2EvaluationDomain::<Fr>::new(2 * domain.size())?.group_gen;
-    let mut a = vec![Fr::zero(); domain.size()];
-    let mut b = vec![Fr::zero(); domain.size()];
-    a.par_iter_mut().zip(&mut b).enumerate().take(n_constraints).for_each(|(row, (a, b))| {
-        *a = r1cs.evaluate(&r1cs.a, row, z);
-        *b = r1cs.evaluate(&r1cs.b, row, z);
-    });
-    // The rows of the public inputs have B = 0, so they are zero in C as well.
-    let mut c: Vec<Fr> = a.par_iter().zip(&b).map(|(a, b)| *a * b).collect();
+    let rows_of = |matrix| {
+        let mut values = vec![Fr::zero(); r1cs.domain_size()];
+        values
+            .par_iter_mut()
+            .take(n_constraints)
+            .with_min_len(MIN_ROWS)
+            .enumerate()
+            .for_each(|(row, value)| *value = r1cs.evaluate(matrix, row, z));
+        values
+    };
+    let (mut a, b) = (rows_of(&r1cs.a), rows_of(&r1cs.b));
     a[n_constraints..n_constraints + r1cs.n_instance()].copy_from_slice(&z[..r1cs.n_instance()]);
-    for values in [&mut a, &mut b, &mut c] {
-        domain.ifft_in_place(values);
-        Radix2EvaluationDomain::distribute_powers_and_mul_by_const(values, shift, Fr::one());
-        domain.fft_in_place(values);
-    }
-    a.par_iter_mut().zip(&b).zip(&c).for_each(|((a, b), c)| *a = *a * b - c);
-    Some(a)
+    [a, b]
 }

@@ -9,6 +9,7 @@ use blindsum_circuits::{
     Certificate, DevelopmentKeys, ProvingKey, ProvingKeyError, Record, Statement, StatementError, Verifier,
     VerifyError, prove,
 };
+use blindsum_engine::cpu::Cpu;
 use blindsum_engine::curve::{Fr, hash_to_curve};
 use blindsum_engine::roster::CohortSize;
 use blindsum_engine::schnorr::{SignatureError, sign_commitment};
@@ -49,7 +50,7 @@ fn a_cohort_is_proven_and_verified() {
     let cohort = Cohort::small();
     let (statement, witness) = check(&cohort).expect("an honest cohort");
     assert_eq!(statement.public_inputs().commitment(), cohort.sum());
-    let certificate = prove(key(), &witness, &mut rng()).expect("an honest witness");
+    let certificate = prove(&Cpu, key(), &witness, &mut rng()).expect("an honest witness");
     assert_eq!(certificate.inputs(), statement.public_inputs());
     assert!(certificate.development());
 
@@ -60,7 +61,8 @@ fn a_cohort_is_proven_and_verified() {
     assert_eq!(Certificate::from_bytes(&bytes).as_ref(), Ok(&certificate));
     assert!(Verifier::new(key().verifying_key(), DevelopmentKeys::Refuse).is_err());
 
-    let again = prove(key(), &witness, &mut ChaCha20Rng::seed_from_u64(SEED + 1)).expect("an honest witness");
+    let again =
+        prove(&Cpu, key(), &witness, &mut ChaCha20Rng::seed_from_u64(SEED + 1)).expect("an honest witness");
     assert_ne!(again.to_bytes(), bytes, "fresh randomness, another proof");
     assert_eq!(verifier.verify(&record(&cohort), &again), Ok(()));
 
@@ -122,7 +124,7 @@ fn a_stored_key_is_the_key() {
     let loaded = ProvingKey::load(&path, CohortSize::N16).expect("as it was written");
     assert!(loaded.is_development());
     assert_eq!(loaded.verifying_key(), key().verifying_key());
-    assert!(loaded.groth16() == key().groth16());
+    assert!(loaded.to_ark() == key().to_ark());
     assert_eq!(
         std::fs::read_dir(directory.path()).expect("a directory").count(),
         1,

@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Certificate(#[from] EncodingError),
     #[error("refused: {0}")]
     Refused(#[from] VerifyError),
+    #[error("{}: {source}", path.display())]
+    Point { path: PathBuf, source: ProvingKeyError },
     #[error(transparent)]
     ProvingKey(#[from] ProvingKeyError),
     #[error(transparent)]

@@ -1,7 +1,8 @@
-//! `blindsum key`: make a development key, look at a verifying key.
+//! `blindsum key`: make a development key, look at a key.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 use blindsum_circuits::lint::lint;
 use blindsum_circuits::{KeyError, ProvingKey, VerifyingKey};
@@ -23,9 +24,10 @@ pub(crate) enum Command {
         #[arg(long)]
         cache: Option<PathBuf>,
     },
-    /// Read a verifying key, check it, and say what it is.
+    /// Read a verifying key or a proving key, check it, and say what it is. Of a proving key every point is checked: minutes
+    /// for the largest.
     Check {
-        /// The verifying key's bytes (`BSVK`).
+        /// The file of the key: it begins with `BSVK` or `BSPK`.
         key: PathBuf,
     },
 }
@@ -39,6 +41,12 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             write(verifying_key, &key.verifying_key().to_bytes())?;
             describe(key.verifying_key());
         }
+        Command::Check { key: path } if is_proving_key(path)? => {
+            let key = ProvingKey::open(path)?;
+            lint(key.verifying_key()).map_err(KeyError::from)?;
+            key.check().map_err(|source| Failure::Point { path: path.clone(), source })?;
+            describe(key.verifying_key());
+        }
         Command::Check { key } => {
             let key = VerifyingKey::from_bytes(&read(key)?)?;
             lint(&key).map_err(KeyError::from)?;
@@ -46,6 +54,14 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Looks at the first four bytes.
+fn is_proving_key(path: &Path) -> Result<bool, Failure> {
+    let failed = |source| Failure::File { operation: "read", path: path.to_owned(), source };
+    let mut start = Vec::new();
+    File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(failed)?;
+    Ok(start == b"BSPK")
 }
 
 fn describe(key: &VerifyingKey) {

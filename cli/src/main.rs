@@ -28,7 +28,7 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Check every kernel on this machine's GPU over all fields, limb variants and sizes, then time them.
     Gpu(gpu::Arguments),
-    /// Make a development key, or check a verifying key.
+    /// Make a development key, or check a key.
     #[command(subcommand)]
     Key(key::Command),
     /// Verify a certificate against your own record of its cohort.

@@ -17,6 +17,7 @@ mod fixed_base;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod hash;
+pub mod mapped;
 pub mod mask;
 pub mod naive;
 pub mod noise;

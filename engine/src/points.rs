@@ -127,7 +127,7 @@ impl PackedPoint {
 }
 
 /// What points are kept in: memory of their own, or a mapped file.
-type Storage = dyn AsRef<[PackedPoint]> + Send + Sync;
+pub type Storage = dyn AsRef<[PackedPoint]> + Send + Sync;
 
 /// Points of one curve, ready for a backend to keep. Cheap to clone: the points are shared.
 pub struct Points<C: Curve> {
@@ -154,8 +154,10 @@ impl<C: Curve> Points<C> {
         Self::from_storage(Arc::new(points))
     }
 
-    /// Points that lie where they are, such as in a mapped file. The storage must give the same slice every time.
-    pub(crate) fn from_storage(storage: Arc<Storage>) -> Self {
+    /// Points that lie where they are, such as in a mapped file. The storage must give the same slice every time. They are not
+    /// checked: see [`Points::check`].
+    #[must_use]
+    pub fn from_storage(storage: Arc<Storage>) -> Self {
         let len = (*storage).as_ref().len();
         Self::with_len(storage, len)
     }

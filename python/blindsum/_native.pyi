@@ -1,5 +1,6 @@
 """Types of the native module. Import these names from `blindsum`."""
 
+from collections.abc import Callable
 from os import PathLike
 from typing import ClassVar, Literal, TypedDict, final
 
@@ -282,6 +283,7 @@ class ProvingKey:
     def cached_development(slots: int, directory: _Path | None = None) -> ProvingKey: ...
     @staticmethod
     def load(path: _Path, slots: int) -> ProvingKey: ...
+    def check(self) -> None: ...
     def store(self, path: _Path) -> None: ...
     @property
     def verifying_key(self) -> VerifyingKey: ...
@@ -383,9 +385,23 @@ def model_digest(arrays: list[tuple[str, str, list[int], npt.NDArray[np.uint8]]]
 def register(key: SecretKey, *, chain_id: int = 0, contract: bytes | None = None) -> bytes: ...
 def check_registration(registration: bytes, *, chain_id: int = 0, contract: bytes | None = None) -> bytes: ...
 def sign_commitment(key: SecretKey, slot: int, round_context: bytes, commitment: bytes) -> tuple[bytes, bytes]: ...
-def prove(key: ProvingKey, roster: Roster, outcome: Outcome) -> Certificate: ...
+def prove(
+    key: ProvingKey,
+    roster: Roster,
+    outcome: Outcome,
+    *,
+    engine: Engine | None = None,
+    progress: Callable[[str, float], object] | None = None,
+) -> Certificate: ...
 def prove_signed(
-    key: ProvingKey, roster: Roster, round_context: bytes, leaves: list[bytes], signed: list[tuple[int, bytes]]
+    key: ProvingKey,
+    roster: Roster,
+    round_context: bytes,
+    leaves: list[bytes],
+    signed: list[tuple[int, bytes]],
+    *,
+    engine: Engine | None = None,
+    progress: Callable[[str, float], object] | None = None,
 ) -> Certificate: ...
 def check_opening(
     bases: Bases,

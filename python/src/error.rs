@@ -193,7 +193,10 @@ impl From<StatementError> for Failure {
 
 impl From<ProveError> for Failure {
     fn from(error: ProveError) -> Self {
-        Self::of("ProveError", &error)
+        match error {
+            ProveError::Engine(inner) => inner.into(),
+            other => Self::of("ProveError", &other),
+        }
     }
 }
 

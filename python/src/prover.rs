@@ -1,8 +1,8 @@
 //! Proving keys and the prover.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
-use blindsum_circuits::{ProvingKey, Statement, prove as prove_statement};
+use blindsum_circuits::{Progress, ProveError, ProvingKey, Statement, Witness, prove_with_progress};
 use blindsum_engine::{
     curve::{fr_from_bytes, fr_to_bytes, point_from_bytes},
     roster::CohortSize,
@@ -14,8 +14,9 @@ use crate::{
     aggregator::PyOutcome,
     bytes::{array, os_rng},
     certificate::{PyCertificate, PyVerifyingKey, context},
-    error::Result,
+    error::{Failure, Result},
     keys::{PyRoster, PySecretKey},
+    vectors::{PyEngine, backend},
 };
 
 /// The key that certificates of one cohort size are made with.
@@ -49,6 +50,11 @@ impl PyProvingKey {
         py.detach(|| Ok(Self(Arc::new(ProvingKey::load(&path, size)?))))
     }
 
+    /// Checks that every point of the key is on its curve and in its group: minutes for the largest. `load` checks digests only.
+    fn check(&self, py: Python<'_>) -> Result<()> {
+        py.detach(|| Ok(self.0.check()?))
+    }
+
     /// Writes the key to a file.
     fn store(&self, py: Python<'_>, path: PathBuf) -> Result<()> {
         py.detach(|| Ok(self.0.store(&path)?))
@@ -78,9 +84,49 @@ impl PyProvingKey {
     }
 }
 
+/// Proves on `engine` (the CPU without one) and tells `progress` of every stage. What `progress` raises, and what a signal
+/// raises, ends the proof between two stages and is the caller's.
+fn run(
+    py: Python<'_>,
+    key: &PyProvingKey,
+    engine: Option<&PyEngine>,
+    progress: Option<&Bound<'_, PyAny>>,
+    witness: impl FnOnce() -> Result<Witness> + Send,
+) -> PyResult<PyCertificate> {
+    let backend = backend(engine);
+    let progress = progress.map(|progress| progress.clone().unbind());
+    let mut raised: Option<PyErr> = None;
+    let proven = py.detach(|| {
+        let witness = witness()?;
+        let mut observer = |Progress { stage, fraction }: Progress| {
+            let told = Python::attach(|py| {
+                py.check_signals()?;
+                progress
+                    .as_ref()
+                    .map_or(Ok(()), |progress| progress.call1(py, (stage.name(), fraction)).map(drop))
+            });
+            match told {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    raised = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        Ok::<_, Failure>(prove_with_progress(backend, &key.0, &witness, &mut os_rng(), &mut observer))
+    })?;
+    match (proven, raised) {
+        (Err(ProveError::Cancelled { .. }), Some(error)) => Err(error),
+        (proven, _) => Ok(PyCertificate(proven.map_err(Failure::from)?)),
+    }
+}
+
 /// Proves that the commitments are signed by slots of the roster in this context, and are those of the leaves; their sum is
 /// the certificate's commitment. Raises `StatementError` for the first thing that is not so, before any proof is made.
+/// Otherwise as `prove`.
 #[pyfunction]
+#[pyo3(signature = (key, roster, round_context, leaves, signed, *, engine=None, progress=None))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub(crate) fn prove_signed(
     py: Python<'_>,
     key: &PyProvingKey,
@@ -88,7 +134,9 @@ pub(crate) fn prove_signed(
     round_context: &[u8],
     leaves: Vec<Vec<u8>>,
     signed: Vec<(u8, Vec<u8>)>,
-) -> Result<PyCertificate> {
+    engine: Option<&PyEngine>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyCertificate> {
     let round_context = context(round_context)?;
     let leaves =
         leaves.iter().map(|leaf| Ok(fr_from_bytes(&array("leaf", leaf)?)?)).collect::<Result<Vec<_>>>()?;
@@ -96,24 +144,26 @@ pub(crate) fn prove_signed(
         .iter()
         .map(|(slot, bytes)| Ok((*slot, SignedCommitment::from_bytes(&array("signed commitment", bytes)?)?)))
         .collect::<Result<Vec<_>>>()?;
-    py.detach(|| {
-        let (_, witness) = Statement::check(&roster.0, &round_context, &leaves, &signed)?;
-        Ok(PyCertificate(prove_statement(&key.0, &witness, &mut os_rng())?))
-    })
+    run(py, key, engine, progress, || Ok(Statement::check(&roster.0, &round_context, &leaves, &signed)?.1))
 }
 
-/// Proves the outcome of a round.
+/// Proves the outcome of a round, on the CPU unless there is an `engine`.
+///
+/// `progress(stage, fraction)` is called before each stage of the proof with about how much of the work is done, from 0.0 to
+/// 1.0; what it raises stops the proof and comes out of this call.
 #[pyfunction]
+#[pyo3(signature = (key, roster, outcome, *, engine=None, progress=None))]
 pub(crate) fn prove(
     py: Python<'_>,
     key: &PyProvingKey,
     roster: &PyRoster,
     outcome: &PyOutcome,
-) -> Result<PyCertificate> {
-    py.detach(|| {
+    engine: Option<&PyEngine>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyCertificate> {
+    run(py, key, engine, progress, || {
         let own = &outcome.0;
-        let (_, witness) = Statement::check(&roster.0, own.round_context(), own.leaves(), own.signed())?;
-        Ok(PyCertificate(prove_statement(&key.0, &witness, &mut os_rng())?))
+        Ok(Statement::check(&roster.0, own.round_context(), own.leaves(), own.signed())?.1)
     })
 }
 

@@ -167,3 +167,25 @@ def test_the_gil_is_released_while_proving(finished: Finished) -> None:
     counter.join()
     assert took > 0.02, "too fast to tell"
     assert during >= min(10, took / 0.02)
+
+
+def test_a_proof_tells_its_stages_and_can_be_stopped(finished: Finished) -> None:
+    seen: list[tuple[str, float]] = []
+    arguments = (finished.proving_key, finished.federation.roster, finished.outcome)
+    certificate = bs.prove(*arguments, engine=finished.federation.engine, progress=lambda *event: seen.append(event))
+    finished.verifier.verify(finished.record, certificate)
+    stages, fractions = [stage for stage, _ in seen], [fraction for _, fraction in seen]
+    assert stages[0] == "synthesis" and stages[-1] == "done" and "quotient" in stages
+    assert fractions[0] == 0.0 and fractions[-1] == 1.0 and fractions == sorted(set(fractions))
+
+    class Enough(Exception):
+        pass
+
+    def stop(stage: str, fraction: float) -> None:
+        if stage == "quotient":
+            raise Enough(stage)
+
+    with pytest.raises(Enough, match="quotient"):
+        bs.prove(*arguments, progress=stop)
+    with pytest.raises(TypeError):
+        bs.prove(*arguments, progress=lambda: None)

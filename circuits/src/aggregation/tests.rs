@@ -1,7 +1,6 @@
 //! The circuit as a whole: its size, its agreement with itself and with ark-relations, and that every variable is bound.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 
 use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, OptimizationGoal};
 
@@ -10,16 +9,9 @@ use crate::cohort::Cohort;
 use crate::r1cs::Replay;
 use crate::statement::{Statement, Witness};
 
-/// The shape of a size, once per test run.
-fn shape_once(size: CohortSize) -> &'static R1cs {
-    static SHAPES: [OnceLock<R1cs>; 4] = [const { OnceLock::new() }; 4];
-    let index = CohortSize::ALL.iter().position(|other| *other == size).expect("one of all");
-    SHAPES[index].get_or_init(|| shape(size))
-}
-
 /// The shape for 16 slots.
 pub(super) fn small_shape() -> &'static R1cs {
-    shape_once(CohortSize::N16)
+    shape(CohortSize::N16)
 }
 
 pub(super) fn witness(cohort: &Cohort) -> Witness {
@@ -39,7 +31,7 @@ const PINNED: [(CohortSize, usize, usize, &str); 4] = [
 #[test]
 fn every_size_is_pinned_and_within_budget() {
     let found = CohortSize::ALL.map(|size| {
-        let shape = shape_once(size);
+        let shape = shape(size);
         assert!(shape.n_constraints() <= (1 << 20) - 8, "N = {size}");
         assert!(shape.n_constraints() <= 3_750 * size.slots(), "N = {size}: more than 3,750 a slot");
         (
@@ -113,7 +105,7 @@ fn every_variable_is_bound() {
 /// The namespaces that docs/statement.md explains are those of the circuit, with their constraint counts.
 #[test]
 fn the_documented_table_is_current() {
-    let table = CohortSize::ALL.map(|size| table_of(shape_once(size)));
+    let table = CohortSize::ALL.map(|size| table_of(shape(size)));
     let rows: String = table[0]
         .iter()
         .enumerate()

@@ -8,31 +8,36 @@
 //! sections             1 verifying key (its own bytes), 2 beta and delta in G1, 3 A, 4 B in G1, 5 B in G2, 6 H, 7 L
 //! ```
 //! Integers are big-endian; sections start at multiples of 64. A coordinate is the four 64-bit limbs of its Montgomery form
-//! (R = 2^256), least significant first, each little-endian: no arithmetic is needed to load one. Infinity is all zeros.
+//! (R = 2^256), least significant first, each little-endian, and a point is its coordinates: on a little-endian machine that is
+//! the form that the prover reads, so a file is mapped and used where it lies. Infinity is all zeros.
+//!
+//! The digests detect accidents. They are no defence against somebody who may write the file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ark_bn254::{Bn254, Fq, Fq2, G1Affine, G2Affine};
-use ark_ec::AffineRepr;
-use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
-use ark_ff::BigInt;
+use blindsum_engine::mapped::{MappedFile, MappedSlice};
+use blindsum_engine::points::{G1, PackedPoint};
 use blindsum_engine::roster::CohortSize;
+use bytemuck::{AnyBitPattern, cast_slice};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{ProvingKey, ProvingKeyError};
-use crate::r1cs::R1cs;
+use super::queries::MappedQueries;
+use super::{ProvingKey, ProvingKeyError, Queries};
+use crate::aggregation::shape;
 use crate::verifying_key::VerifyingKey;
 
 const MAGIC: &[u8; 4] = b"BSPK";
 const VERSION: u16 = 1;
 const FLAG_DEVELOPMENT: u16 = 1;
 const BLOCK: usize = 64;
-const SECTIONS: [&str; 7] = ["verifying key", "constants", "A", "B in G1", "B in G2", "H", "L"];
-const BODY: usize = BLOCK * (SECTIONS.len() + 2);
+const N_SECTIONS: usize = 7;
+const SECTIONS: [&str; N_SECTIONS] = ["verifying key", "constants", "A", "B in G1", "B in G2", "H", "L"];
+const BODY: usize = BLOCK * (N_SECTIONS + 2);
 
 /// What to do with a file that is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,71 +51,6 @@ pub(super) enum Existing {
 pub(super) enum Written {
     Stored,
     FoundAnother,
-}
-
-/// A field element in internal form.
-trait Raw: Sized {
-    const BYTES: usize;
-    fn write(&self, out: &mut [u8]);
-    fn read(bytes: &[u8]) -> Self;
-}
-
-impl Raw for Fq {
-    const BYTES: usize = 32;
-
-    fn write(&self, out: &mut [u8]) {
-        for (chunk, limb) in out.chunks_exact_mut(8).zip(self.0.0) {
-            chunk.copy_from_slice(&limb.to_le_bytes());
-        }
-    }
-
-    fn read(bytes: &[u8]) -> Self {
-        let mut limbs = [0u64; 4];
-        for (limb, chunk) in limbs.iter_mut().zip(bytes.chunks_exact(8)) {
-            *limb = chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        }
-        Fq::new_unchecked(BigInt(limbs))
-    }
-}
-
-impl Raw for Fq2 {
-    const BYTES: usize = 2 * Fq::BYTES;
-
-    fn write(&self, out: &mut [u8]) {
-        let (c0, c1) = out.split_at_mut(Fq::BYTES);
-        self.c0.write(c0);
-        self.c1.write(c1);
-    }
-
-    fn read(bytes: &[u8]) -> Self {
-        let (c0, c1) = bytes.split_at(Fq::BYTES);
-        Fq2::new(Fq::read(c0), Fq::read(c1))
-    }
-}
-
-fn encode<P: SWCurveConfig<BaseField: Raw>>(points: &[Affine<P>]) -> Vec<u8> {
-    let width = P::BaseField::BYTES;
-    let mut out = vec![0; points.len() * 2 * width];
-    out.par_chunks_exact_mut(2 * width).zip(points).for_each(|(chunk, point)| {
-        if let Some((x, y)) = point.xy() {
-            let (x_out, y_out) = chunk.split_at_mut(width);
-            x.write(x_out);
-            y.write(y_out);
-        }
-    });
-    out
-}
-
-fn decode<P: SWCurveConfig<BaseField: Raw>>(bytes: &[u8]) -> Option<Vec<Affine<P>>> {
-    let width = P::BaseField::BYTES;
-    let point = |chunk: &[u8]| {
-        if chunk.iter().all(|&byte| byte == 0) {
-            return Affine::identity();
-        }
-        let (x, y) = chunk.split_at(width);
-        Affine::new_unchecked(P::BaseField::read(x), P::BaseField::read(y))
-    };
-    bytes.len().is_multiple_of(2 * width).then(|| bytes.par_chunks_exact(2 * width).map(point).collect())
 }
 
 /// Where a section lies, and its digest.
@@ -127,7 +67,7 @@ fn front(development: bool, size: CohortSize, circuit: &[u8; 32], length: u64, e
     out.extend_from_slice(&VERSION.to_be_bytes());
     out.extend_from_slice(&(if development { FLAG_DEVELOPMENT } else { 0 }).to_be_bytes());
     out.extend_from_slice(&(size as u16).to_be_bytes());
-    out.extend_from_slice(&(SECTIONS.len() as u16).to_be_bytes());
+    out.extend_from_slice(&(N_SECTIONS as u16).to_be_bytes());
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(circuit);
     out.extend_from_slice(&length.to_be_bytes());
@@ -174,32 +114,40 @@ fn place(partial: &Path, path: &Path, existing: Existing) -> Result<Written, Pro
     }
 }
 
+/// Refuses a machine whose words are not as the file's.
+fn check_byte_order(path: &Path) -> Result<(), ProvingKeyError> {
+    if cfg!(target_endian = "little") {
+        return Ok(());
+    }
+    let what = "keys are used where they lie, in little-endian words, which this machine does not have";
+    Err(ProvingKeyError::Format { path: path.to_owned(), what })
+}
+
 fn write_all(path: &Path, key: &ProvingKey) -> Result<(), ProvingKeyError> {
+    check_byte_order(path)?;
     let failed = |source| ProvingKeyError::Io { operation: "write", path: path.to_owned(), source };
-    let pk = key.groth16();
-    let encoders: [&dyn Fn() -> Vec<u8>; 7] = [
-        &|| key.verifying_key().to_bytes(),
-        &|| encode(&[pk.beta_g1, pk.delta_g1]),
-        &|| encode(&pk.a_query),
-        &|| encode(&pk.b_g1_query),
-        &|| encode(&pk.b_g2_query),
-        &|| encode(&pk.h_query),
-        &|| encode(&pk.l_query),
+    let queries = key.queries();
+    let verifying_key = key.verifying_key().to_bytes();
+    let constants = [queries.beta_g1, queries.delta_g1].map(|point| PackedPoint::pack::<G1>(&point));
+    let sections: [&[u8]; N_SECTIONS] = [
+        &verifying_key,
+        cast_slice(&constants),
+        cast_slice(queries.a.as_slice()),
+        cast_slice(queries.b_g1.as_slice()),
+        cast_slice(queries.b_g2()),
+        cast_slice(queries.h.as_slice()),
+        cast_slice(queries.l.as_slice()),
     ];
+    let digests = digests(sections);
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-    let mut entries = [Entry::default(); 7];
+    let mut entries = [Entry::default(); N_SECTIONS];
     let mut offset = BODY;
     file.write_all(&[0; BODY]).map_err(failed)?;
-    for (entry, encoder) in entries.iter_mut().zip(encoders) {
-        let mut bytes = encoder();
-        *entry = Entry {
-            offset: offset as u64,
-            length: bytes.len() as u64,
-            digest: Sha256::digest(&bytes).into(),
-        };
-        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
-        file.write_all(&bytes).map_err(failed)?;
-        offset += bytes.len();
+    for ((entry, section), digest) in entries.iter_mut().zip(sections).zip(digests) {
+        *entry = Entry { offset: offset as u64, length: section.len() as u64, digest };
+        let padding = section.len().next_multiple_of(BLOCK) - section.len();
+        file.write_all(section).and_then(|()| file.write_all(&[0; BLOCK][..padding])).map_err(failed)?;
+        offset += section.len() + padding;
     }
     let circuit = key.circuit_digest();
     let front = front(key.is_development(), key.size(), &circuit, offset as u64, &entries);
@@ -208,73 +156,91 @@ fn write_all(path: &Path, key: &ProvingKey) -> Result<(), ProvingKeyError> {
     file.sync_all().map_err(failed)
 }
 
-/// Reads and checks a key for `size` and its circuit.
+/// The sections' SHA-256, at the same time.
+fn digests(sections: [&[u8]; N_SECTIONS]) -> [[u8; 32]; N_SECTIONS] {
+    let mut out = [[0; 32]; N_SECTIONS];
+    out.par_iter_mut()
+        .zip(sections)
+        .with_max_len(1)
+        .for_each(|(out, section)| *out = Sha256::digest(section).into());
+    out
+}
+
+/// Maps and checks a key for `size`, or for whatever size it says, and for that size's circuit.
 pub(super) fn read(
     path: &Path,
-    size: CohortSize,
-    r1cs: &R1cs,
-) -> Result<(ark_groth16::ProvingKey<Bn254>, VerifyingKey), ProvingKeyError> {
+    size: Option<CohortSize>,
+) -> Result<(Queries, VerifyingKey), ProvingKeyError> {
+    check_byte_order(path)?;
     let failed = |source| ProvingKeyError::Io { operation: "read", path: path.to_owned(), source };
     let format = |what| ProvingKeyError::Format { path: path.to_owned(), what };
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let got = file.metadata().map_err(failed)?.len();
+    // An empty file cannot be mapped everywhere.
     if got < BODY as u64 {
         return Err(ProvingKeyError::Length { path: path.to_owned(), expected: BODY as u64, got });
     }
-    let mut front_bytes = vec![0; BODY];
-    file.read_exact(&mut front_bytes).map_err(failed)?;
-    let entries = check_front(path, &front_bytes, got, size, r1cs)?;
+    let map = MappedFile::map(&file).map_err(failed)?;
+    let (size, entries) = check_front(path, map.bytes(), size)?;
 
-    let mut section = |index: usize| -> Result<Vec<u8>, ProvingKeyError> {
-        let Entry { offset, length, digest } = entries[index];
-        // The front's digest has been checked and its length is the file's: the length is not hostile.
-        let mut bytes = vec![0; length as usize];
-        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        file.read_exact(&mut bytes).map_err(failed)?;
-        if Sha256::digest(&bytes)[..] != digest {
-            return Err(ProvingKeyError::Altered { path: path.to_owned(), section: SECTIONS[index] });
-        }
-        Ok(bytes)
-    };
-    let verifying_key = VerifyingKey::from_bytes(&section(0)?)
+    // The front's digest has been checked and the sections tile the file: the ranges are inside.
+    let ranges = entries.map(|entry| entry.offset as usize..(entry.offset + entry.length) as usize);
+    let sections = ranges.each_ref().map(|range| &map.bytes()[range.clone()]);
+    let found = digests(sections);
+    if let Some(index) = (0..N_SECTIONS).find(|&index| found[index] != entries[index].digest) {
+        return Err(ProvingKeyError::Altered { path: path.to_owned(), section: SECTIONS[index] });
+    }
+    let [verifying_key, constants, ..] = sections;
+    let verifying_key = VerifyingKey::from_bytes(verifying_key)
         .map_err(|source| ProvingKeyError::VerifyingKey { path: path.to_owned(), source })?;
-    let constants: Vec<G1Affine> =
-        decode(&section(1)?).ok_or_else(|| format("constants of a wrong length"))?;
-    let [beta_g1, delta_g1] = constants[..] else { return Err(format("constants of a wrong length")) };
-    let mut g1 = |index, expected: usize| -> Result<Vec<G1Affine>, ProvingKeyError> {
-        decode(&section(index)?)
-            .filter(|points| points.len() == expected)
-            .ok_or_else(|| format("a query of a wrong length"))
+    if verifying_key.size != size {
+        return Err(format("its verifying key is for another size"));
+    }
+    let Ok(constants) = bytemuck::try_cast_slice::<u8, [PackedPoint; 2]>(constants) else {
+        return Err(format("constants of a wrong length"));
     };
-    let n_columns = r1cs.n_instance() + r1cs.n_witness();
-    let n_rows = (r1cs.n_constraints() + r1cs.n_instance()).next_power_of_two();
-    let a_query = g1(2, n_columns)?;
-    let b_g1_query = g1(3, n_columns)?;
-    let h_query = g1(5, n_rows)?;
-    let l_query = g1(6, r1cs.n_witness())?;
-    let b_g2_query: Vec<G2Affine> = decode(&section(4)?)
-        .filter(|points: &Vec<G2Affine>| points.len() == n_columns)
-        .ok_or_else(|| format("a query of a wrong length"))?;
-    let vk = ark_groth16::VerifyingKey {
-        alpha_g1: verifying_key.alpha_g1,
-        beta_g2: verifying_key.beta_g2,
-        gamma_g2: verifying_key.gamma_g2,
-        delta_g2: verifying_key.delta_g2,
-        gamma_abc_g1: verifying_key.ic.clone(),
+    let [constants] = constants else { return Err(format("constants of a wrong length")) };
+
+    let [_, _, a, b_g1, b_g2, h, l] = ranges;
+    let r1cs = shape(size);
+    let query = QueryReader { path, map: &map };
+    let mapped = MappedQueries {
+        a: query.read(a, r1cs.n_columns())?,
+        b_g1: query.read(b_g1, r1cs.n_columns())?,
+        b_g2: query.read(b_g2, r1cs.n_columns())?,
+        h: query.read(h, r1cs.domain_size())?,
+        l: query.read(l, r1cs.n_witness())?,
     };
-    let groth16 =
-        ark_groth16::ProvingKey { vk, beta_g1, delta_g1, a_query, b_g1_query, b_g2_query, h_query, l_query };
-    Ok((groth16, verifying_key))
+    let constants = constants.map(|point| point.unpack::<G1>());
+    Ok((Queries::mapped(constants, mapped), verifying_key))
+}
+
+struct QueryReader<'a> {
+    path: &'a Path,
+    map: &'a MappedFile,
+}
+
+impl QueryReader<'_> {
+    fn read<T: AnyBitPattern>(
+        &self,
+        range: Range<usize>,
+        n_points: usize,
+    ) -> Result<MappedSlice<T>, ProvingKeyError> {
+        let what = "a query of a wrong length";
+        self.map
+            .slice(range)
+            .filter(|points: &MappedSlice<T>| points.as_ref().len() == n_points)
+            .ok_or_else(|| ProvingKeyError::Format { path: self.path.to_owned(), what })
+    }
 }
 
 /// Checks the front against itself, the file's length, the size and the circuit.
 fn check_front(
     path: &Path,
-    bytes: &[u8],
-    length: u64,
-    size: CohortSize,
-    r1cs: &R1cs,
-) -> Result<[Entry; 7], ProvingKeyError> {
+    file: &[u8],
+    size: Option<CohortSize>,
+) -> Result<(CohortSize, [Entry; N_SECTIONS]), ProvingKeyError> {
+    let (bytes, length) = (&file[..BODY], file.len() as u64);
     let format = |what| ProvingKeyError::Format { path: path.to_owned(), what };
     let u16_at = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
     let u64_at = |at: usize| bytes[at..at + 8].iter().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
@@ -285,18 +251,24 @@ fn check_front(
     if u16_at(4) != VERSION {
         return Err(format("a proving key of an unknown version"));
     }
-    let sealed = BLOCK * (SECTIONS.len() + 1);
+    let sealed = BLOCK * (N_SECTIONS + 1);
     if Sha256::digest(&bytes[..sealed])[..] != digest_at(sealed) {
         return Err(ProvingKeyError::Altered { path: path.to_owned(), section: "header" });
     }
     let got = u16_at(8);
-    if usize::from(got) != size.slots() {
-        return Err(ProvingKeyError::OtherSize { path: path.to_owned(), expected: size, got });
-    }
+    let found = CohortSize::try_from(u32::from(got)).ok();
+    let size = match (size.or(found), found) {
+        (None, _) => return Err(format("a proving key for a number of slots that no circuit has")),
+        (Some(expected), found) if found != Some(expected) => {
+            return Err(ProvingKeyError::OtherSize { path: path.to_owned(), expected, got });
+        }
+        (Some(size), _) => size,
+    };
     if u64_at(48) != length {
         return Err(ProvingKeyError::Length { path: path.to_owned(), expected: u64_at(48), got: length });
     }
-    if digest_at(16) != r1cs.digest() {
+    let circuit = shape(size).digest();
+    if digest_at(16) != *circuit {
         return Err(ProvingKeyError::OtherCircuit { path: path.to_owned() });
     }
     let entries = std::array::from_fn(|index| {
@@ -311,8 +283,8 @@ fn check_front(
         offset = offset.saturating_add(entry.length.next_multiple_of(BLOCK as u64));
         here
     }) && offset == length;
-    if !tiled || front(development, size, &r1cs.digest(), length, &entries) != bytes {
+    if !tiled || front(development, size, circuit, length, &entries) != bytes {
         return Err(format("not laid out as this version writes it"));
     }
-    Ok(entries)
+    Ok((size, entries))
 }

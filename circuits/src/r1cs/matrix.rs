@@ -7,6 +7,7 @@ use ark_relations::gr1cs::{
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use super::num::Num;
 
@@ -127,12 +128,13 @@ pub(crate) struct R1cs {
     pub(crate) c: Sparse,
     table: Vec<Fr>,
     names: Vec<(u32, String)>,
+    digest: OnceLock<[u8; 32]>,
 }
 
 impl R1cs {
     pub(super) fn new(rows: Rows, n_instance: usize, n_witness: usize) -> Self {
         let Rows { a, b, c, table, names } = rows;
-        R1cs { n_instance, n_witness, a, b, c, table: table.values, names }
+        R1cs { n_instance, n_witness, a, b, c, table: table.values, names, digest: OnceLock::new() }
     }
 
     /// Columns of the public part of `z`: the constant one and the public inputs.
@@ -143,6 +145,16 @@ impl R1cs {
     /// Columns of the private part of `z`.
     pub(crate) fn n_witness(&self) -> usize {
         self.n_witness
+    }
+
+    /// Length of `z`.
+    pub(crate) fn n_columns(&self) -> usize {
+        self.n_instance + self.n_witness
+    }
+
+    /// Points of the evaluation domain: one for each constraint and each public column, up to a power of two.
+    pub(crate) fn domain_size(&self) -> usize {
+        (self.n_constraints() + self.n_instance).next_power_of_two()
     }
 
     pub(crate) fn n_constraints(&self) -> usize {
@@ -182,7 +194,7 @@ impl R1cs {
     /// For each column the rows that it has a part in.
     #[cfg(test)]
     pub(crate) fn rows_by_column(&self) -> Vec<Vec<u32>> {
-        let mut out = vec![Vec::new(); self.n_instance + self.n_witness];
+        let mut out = vec![Vec::new(); self.n_columns()];
         for row in 0..self.n_constraints() {
             for (column, _) in [&self.a, &self.b, &self.c].into_iter().flat_map(|matrix| matrix.row(row)) {
                 let rows: &mut Vec<u32> = &mut out[column as usize];
@@ -210,7 +222,11 @@ impl R1cs {
     }
 
     /// SHA-256 of the shape: sizes, coefficient table, and the three matrices. Two circuits with one digest are one circuit.
-    pub(crate) fn digest(&self) -> [u8; 32] {
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        self.digest.get_or_init(|| self.compute_digest())
+    }
+
+    fn compute_digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(b"blindsum/r1cs/v1");
         for n in [self.n_instance, self.n_witness, self.n_constraints(), self.table.len()] {

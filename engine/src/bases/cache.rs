@@ -20,13 +20,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use memmap2::Mmap;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::MAX_DIMENSION;
-use crate::points::PackedPoint;
+use crate::{mapped::MappedFile, points::PackedPoint};
 
 /// Name of the file inside the cache directory.
 pub(super) const FILE_NAME: &str = "bases-1.bin";
@@ -77,14 +76,14 @@ pub(super) enum Loaded {
 
 /// A mapped cache file.
 pub(super) struct Mapped {
-    map: Mmap,
+    map: MappedFile,
     count: usize,
 }
 
 impl Mapped {
     /// The points, in the file itself.
     pub(super) fn points(&self) -> &[PackedPoint] {
-        bytemuck::cast_slice(&self.map[HEADER_BYTES..HEADER_BYTES + self.count * POINT_BYTES])
+        bytemuck::cast_slice(&self.map.bytes()[HEADER_BYTES..HEADER_BYTES + self.count * POINT_BYTES])
     }
 }
 
@@ -106,12 +105,8 @@ pub(super) fn load(path: &Path, d: usize) -> Result<Loaded, CacheError> {
     if file.metadata().map_err(failed("inspect"))?.len() < HEADER_BYTES as u64 {
         return Ok(Loaded::Damaged("shorter than its header"));
     }
-    #[allow(unsafe_code, reason = "mapping a file is unsafe because others may change it")]
-    // SAFETY: the bytes of a mapped file must not change while they are borrowed. This crate
-    // never writes to a cache file under its final name: it writes another one and renames it, which
-    // leaves this mapping on the old, unchanged file. The directory belongs to the user.
-    let map = unsafe { Mmap::map(&file) }.map_err(failed("map"))?;
-    Ok(match check(&map, d) {
+    let map = MappedFile::map(&file).map_err(failed("map"))?;
+    Ok(match check(map.bytes(), d) {
         Ok(count) => Loaded::Good(Mapped { map, count }),
         Err(damage) => Loaded::Damaged(damage),
     })
