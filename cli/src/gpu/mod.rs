@@ -127,14 +127,16 @@ fn examine(arguments: &Arguments, out: &mut impl Write) -> Result<bool, Box<dyn 
 
     if report.equal && !arguments.no_timings {
         let max_log_n = arguments.max_log_n.unwrap_or(if adapter.is_software() { 12 } else { 24 });
-        let sizes =
-            arguments.prove.iter().map(|slots| CohortSize::try_from(*slots)).collect::<Result<Vec<_>, _>>()?;
+        let sizes = arguments
+            .prove
+            .iter()
+            .map(|slots| CohortSize::try_from(*slots))
+            .collect::<Result<Vec<_>, _>>()?;
         let wanted = arguments.limbs.map(Limbs::from);
         for limbs in variants.into_iter().filter(|limbs| wanted.is_none_or(|wanted| *limbs == wanted)) {
             writeln!(out, "{limbs}")?;
             let gpu = open(limbs)?;
-            let mut table =
-                Table { out, figures: &mut report.figures, profiles: &mut report.profiles };
+            let mut table = Table { out, figures: &mut report.figures, profiles: &mut report.profiles };
             timings::run(&gpu, max_log_n, &mut table)?;
             for size in &sizes {
                 proof::run(&gpu, *size, &mut table)?;

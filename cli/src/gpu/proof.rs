@@ -22,14 +22,15 @@ use crate::profile::Profile;
 const REPEATS: usize = 4;
 
 /// Slots of a group, and clients that it must have.
-const GROUP_WIDTH: u8 = 16;
-const FLOOR: u8 = 2;
+const GROUP_WIDTH: u16 = 16;
+const FLOOR: u16 = 2;
 
 /// A full cohort that has signed, and what the chain knows of it.
 fn cohort(size: CohortSize, rng: &mut dyn CryptoRng) -> (Witness, Record) {
     let context = RoundContext::from_hash(&[0x5a; 32]);
     let keys: Vec<SecretKey> = (0..size.slots()).map(|_| SecretKey::generate(rng)).collect();
-    let roster = Roster::new(size, keys.iter().map(|key| Some(*key.public())).collect()).expect("fresh keys differ");
+    let roster =
+        Roster::new(size, keys.iter().map(|key| Some(*key.public())).collect()).expect("fresh keys differ");
     let (signed, leaves): (Vec<_>, Vec<_>) = keys
         .iter()
         .zip(0u8..=255)
@@ -76,7 +77,12 @@ pub(super) fn run(gpu: &Gpu, size: CohortSize, table: &mut Table<'_, impl Write>
     for repeat in 0..REPEATS {
         let (took, stages) = proof(gpu)?;
         if repeat == 0 {
-            table.figure(format!("first proof for {size} slots in {}, key sent up", gpu.limbs()), took, "ms", None)?;
+            table.figure(
+                format!("first proof for {size} slots in {}, key sent up", gpu.limbs()),
+                took,
+                "ms",
+                None,
+            )?;
         } else if best.as_ref().is_none_or(|(least, _)| took < *least) {
             best = Some((took, stages));
         }
@@ -84,11 +90,10 @@ pub(super) fn run(gpu: &Gpu, size: CohortSize, table: &mut Table<'_, impl Write>
     let (took, stages) = best.expect("more than one repeat");
     table.figure(format!("a further proof for {size} slots in {}", gpu.limbs()), took, "ms", None)?;
     table.stages(&stages)?;
-    let ((), report) = gpu
-        .profiled(|gpu| {
-            proof(gpu).map(drop).map_err(|error| std::io::Error::other(error.to_string())).expect("as before");
-            Ok(())
-        })?;
+    let ((), report) = gpu.profiled(|gpu| {
+        proof(gpu).map(drop).map_err(|error| std::io::Error::other(error.to_string())).expect("as before");
+        Ok(())
+    })?;
     let profile = Profile::new(format!("proof for {size} slots in {}", gpu.limbs()), report);
     profile.print(table.out)?;
     table.profiles.push(profile);

@@ -55,8 +55,7 @@ impl<W: Write> Table<'_, W> {
 
     /// When the stages of a proof began.
     pub(super) fn stages(&mut self, stages: &[(Stage, f64)]) -> Done {
-        let starts: Vec<String> =
-            stages.iter().map(|(stage, begun)| format!("{stage} {begun:.1}")).collect();
+        let starts: Vec<String> = stages.iter().map(|(stage, begun)| format!("{stage} {begun:.1}")).collect();
         Ok(writeln!(self.out, "           began at, in ms: {}", starts.join(", "))?)
     }
 }

@@ -42,7 +42,9 @@ const HALF_BITS: u32 = 13;
 const MAX_LOG_N: u32 = LOG_ORDER - 1;
 /// Tiles and elements of one dispatch, far below a watchdog's patience.
 const TILES_PER_DISPATCH: u64 = 1 << 11;
-const ELEMENTS_PER_DISPATCH: u64 = 1 << 21;
+const ELEMENTS_PER_DISPATCH: u64 = 1 << 20;
+/// Elements of all dispatches of one submission.
+const ELEMENTS_PER_SUBMISSION: u64 = 1 << 22;
 
 /// What is kept between calls.
 pub(super) struct Buffers {
@@ -280,6 +282,7 @@ impl Call<'_> {
                     reserved1: 0,
                     reserved2: 0,
                 };
+                batch.spend((range.len() as u64) << LOG_TILE, ELEMENTS_PER_SUBMISSION);
                 batch.push(kernel, &params, &[roots, values], grid);
             }
         }
@@ -302,6 +305,7 @@ impl Call<'_> {
                 scale_low,
                 scale_high,
             };
+            batch.spend(range.len() as u64, ELEMENTS_PER_SUBMISSION);
             batch.push(&self.kernels.quotient, &params, &[a, b, c], grid);
         }
     }
@@ -351,7 +355,7 @@ pub(super) fn ntt(
     let log_n = log_size(values.len(), domain)?;
     with_call(gpu, log_n, |call, buffers| {
         let buffer = buffers.send(gpu, 0, values)?;
-        let mut batch = Batch::new(OPERATION).split_submits();
+        let mut batch = Batch::new(OPERATION);
         let scale = (direction == Direction::Inverse).then(|| inverse_of(log_n));
         call.transform(&mut batch, direction, domain, scale, &buffer);
         buffers.receive(gpu, batch, &buffer, values)
@@ -367,7 +371,7 @@ pub(super) fn quotient(gpu: &Gpu, a: &mut [Fr], b: &[Fr]) -> Result<(), EngineEr
         let (a_values, b_values) = (buffers.send(gpu, 0, a)?, buffers.send(gpu, 1, b)?);
         let c_values = buffers.values[2].at_least(&gpu.device, bytes)?;
         let all = [&a_values, &b_values, &c_values];
-        let mut batch = Batch::new(OPERATION).split_submits();
+        let mut batch = Batch::new(OPERATION);
         batch.clear(&c_values, 0, bytes);
         call.pointwise(&mut batch, all, Fr::one(), Fr::one());
         for values in all {
