@@ -22,7 +22,7 @@ pub(super) struct Batch {
 enum Step {
     Submit,
     Dispatch { kernel: Arc<Kernel>, block: u32, buffers: Vec<wgpu::Buffer>, grid: [u32; 3] },
-    Clear { buffer: wgpu::Buffer, offset: u64, bytes: Option<u64> },
+    Clear { buffer: wgpu::Buffer, offset: u64, bytes: u64 },
     Copy { source: (wgpu::Buffer, u64), target: (wgpu::Buffer, u64), bytes: u64 },
 }
 
@@ -67,12 +67,7 @@ impl Batch {
 
     /// Zeroes `bytes` from `offset` on, both multiples of 4.
     pub(super) fn clear(&mut self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) {
-        self.steps.push(Step::Clear { buffer: buffer.clone(), offset, bytes: Some(bytes) });
-    }
-
-    /// Zeroes a whole buffer.
-    pub(super) fn clear_all(&mut self, buffer: &wgpu::Buffer) {
-        self.steps.push(Step::Clear { buffer: buffer.clone(), offset: 0, bytes: None });
+        self.steps.push(Step::Clear { buffer: buffer.clone(), offset, bytes });
     }
 
     /// Copies `bytes` between two buffers; all numbers are multiples of 4.
@@ -128,7 +123,7 @@ impl Batch {
                     kernel.dispatch(device, &mut encoder, &bindings, block, grid);
                     bound = Some((kernel, buffers, bindings));
                 }
-                Step::Clear { buffer, offset, bytes } => encoder.clear_buffer(&buffer, offset, bytes),
+                Step::Clear { buffer, offset, bytes } => encoder.clear_buffer(&buffer, offset, Some(bytes)),
                 Step::Copy { source, target, bytes } => {
                     encoder.copy_buffer_to_buffer(&source.0, source.1, &target.0, target.1, bytes);
                 }

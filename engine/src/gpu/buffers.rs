@@ -35,15 +35,18 @@ pub(super) struct Growing {
     label: &'static str,
     usage: BufferUsages,
     buffer: Option<wgpu::Buffer>,
+    /// Bytes that have been asked for since it was wiped; the rest of a buffer that a larger call left is clean.
+    dirty: u64,
 }
 
 impl Growing {
     pub(super) const fn new(label: &'static str, usage: BufferUsages) -> Self {
-        Self { label, usage, buffer: None }
+        Self { label, usage, buffer: None, dirty: 0 }
     }
 
-    /// The buffer, at least `bytes` long. Its content is whatever it was.
+    /// The buffer, at least `bytes` long, of which so many may be written. Its content is whatever it was.
     pub(super) fn at_least(&mut self, device: &Device, bytes: u64) -> Result<wgpu::Buffer, EngineError> {
+        self.dirty = self.dirty.max(bytes);
         match &self.buffer {
             Some(buffer) if buffer.size() >= bytes => Ok(buffer.clone()),
             _ => {
@@ -57,11 +60,12 @@ impl Growing {
         }
     }
 
-    /// Notes the wiping of the whole buffer.
-    pub(super) fn wipe(&self, batch: &mut Batch) {
-        if let Some(buffer) = &self.buffer {
-            batch.clear_all(buffer);
+    /// Notes the wiping of all that may have been written.
+    pub(super) fn wipe(&mut self, batch: &mut Batch) {
+        if let Some(buffer) = self.buffer.as_ref().filter(|_| self.dirty > 0) {
+            batch.clear(buffer, 0, self.dirty);
         }
+        self.dirty = 0;
     }
 }
 
@@ -293,7 +297,7 @@ impl Download {
     }
 
     /// Notes the wiping of the staging buffer.
-    pub(super) fn wipe(&self, batch: &mut Batch) {
+    pub(super) fn wipe(&mut self, batch: &mut Batch) {
         self.staging.wipe(batch);
     }
 }
@@ -349,7 +353,7 @@ impl SumSlot {
     }
 
     /// Notes the wiping of both buffers.
-    pub(super) fn wipe(&self, batch: &mut Batch) {
+    pub(super) fn wipe(&mut self, batch: &mut Batch) {
         self.sum.wipe(batch);
         self.download.wipe(batch);
     }

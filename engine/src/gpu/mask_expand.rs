@@ -228,7 +228,7 @@ fn wipe(gpu: &Gpu, buffers: &mut Buffers) -> Result<(), EngineError> {
     buffers.upload.wipe(&gpu.device, OPERATION)?;
     let mut batch = Batch::new(OPERATION);
     buffers.keys.wipe(&mut batch);
-    for slot in &buffers.slots {
+    for slot in &mut buffers.slots {
         slot.sum.wipe(&mut batch);
     }
     let submission = batch.submit(&gpu.device, &mut buffers.params)?;

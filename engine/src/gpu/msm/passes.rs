@@ -87,10 +87,10 @@ impl Buffers {
             items,
             download: _,
         } = self;
-        for buffer in scalars.iter().chain([&*counts, &*entries, &*buckets]).chain(&*items) {
+        for buffer in scalars.iter_mut().chain([counts, entries, buckets]).chain(items) {
             buffer.wipe(&mut batch);
         }
-        for Heads(keys, sums) in &*heads {
+        for Heads(keys, sums) in heads {
             keys.wipe(&mut batch);
             sums.wipe(&mut batch);
         }

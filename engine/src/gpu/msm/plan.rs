@@ -14,7 +14,8 @@ use crate::gpu::GpuLimits;
 pub(super) const POINT_BYTES: u64 = 64;
 pub(super) const SUM_BYTES: u64 = 96;
 pub(super) const ENTRY_BYTES: u64 = 8;
-/// Sums of one slice of a merge: `k` make chains of `k` additions in `log_k` passes, and 4 (like 2) makes the product least.
+/// Sums of one slice of a merge: `k` make chains of `k` additions in `log_k` passes. Of the powers of two, 2 and 4 make their
+/// product least, and 4 half as many passes.
 pub(super) const SUMS_PER_SLICE: u64 = 4;
 /// Values of one tile of a scan.
 pub(super) const TILE: u64 = 1024;
