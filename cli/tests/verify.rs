@@ -67,3 +67,34 @@ fn certificates_are_accepted_and_refused_as_the_vectors_say() {
     let refused = verify(&good, &key, folder.path(), false);
     assert!(!refused.status.success(), "a development key is refused unless allowed");
 }
+
+#[test]
+fn a_proving_key_is_checked_whole() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cache = folder.path().join("cache");
+    let verifying_key = folder.path().join("key");
+    let made = blindsum(&[
+        "key".as_ref(),
+        "development".as_ref(),
+        "16".as_ref(),
+        "--verifying-key".as_ref(),
+        &verifying_key,
+        "--cache".as_ref(),
+        &cache,
+    ]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = fs::read_dir(&cache).expect("the cache").next().expect("one key").expect("an entry").path();
+    let check = || blindsum(&["key".as_ref(), "check".as_ref(), &file]);
+    let checked = check();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("for 16 slots, DEVELOPMENT KEY"));
+
+    let mut bytes = fs::read(&file).expect("readable");
+    let last = bytes.len() - 100;
+    bytes[last] ^= 1;
+    fs::write(&file, bytes).expect("writable");
+    let refused = check();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("L was altered"));
+    assert!(refused.stdout.is_empty());
+}

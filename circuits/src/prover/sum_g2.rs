@@ -14,8 +14,8 @@ use crate::keys::PackedG2;
 
 /// Points looked at by one thread before it looks whether it should stop.
 const CHUNK: usize = 1 << 12;
-/// Points that the bucket method gets at once: 40 MiB with their scalars.
-const BATCH: usize = 1 << 18;
+/// Points of one thread that the bucket method gets at once: it needs about 500 bytes for each.
+const BATCH_OF_A_THREAD: usize = 1 << 17;
 
 /// The sum; `None` if `stop` was raised meanwhile.
 pub(super) fn sum_g2_vartime(points: &[PackedG2], scalars: &[Fr], stop: &AtomicBool) -> Option<G2Projective> {
@@ -32,10 +32,12 @@ pub(super) fn sum_g2_vartime(points: &[PackedG2], scalars: &[Fr], stop: &AtomicB
                 (sum + more, left)
             },
         );
+    let n_batches = left.len().div_ceil(BATCH_OF_A_THREAD * rayon::current_num_threads()).max(1);
+    let batch = left.len().div_ceil(n_batches);
     while !left.is_empty() && !stop.load(Ordering::Relaxed) {
-        let batch = left.split_off(left.len().saturating_sub(BATCH));
-        let bases: Vec<_> = batch.par_iter().map(|&i| points[i as usize].unpack()).collect();
-        let integers: Vec<_> = batch.par_iter().map(|&i| scalars[i as usize].into_bigint()).collect();
+        let some = left.split_off(left.len().saturating_sub(batch));
+        let bases: Vec<_> = some.par_iter().map(|&i| points[i as usize].unpack()).collect();
+        let integers: Vec<_> = some.par_iter().map(|&i| scalars[i as usize].into_bigint()).collect();
         sum += G2Projective::msm_bigint(&bases, &integers);
     }
     (!stop.load(Ordering::Relaxed)).then_some(sum)

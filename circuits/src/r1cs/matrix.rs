@@ -43,6 +43,10 @@ impl Sparse {
         self.columns[start..end].iter().copied().zip(self.coefficients[start..end].iter().copied())
     }
 
+    fn parts_mut(&mut self) -> [&mut Vec<u32>; 3] {
+        [&mut self.ends, &mut self.columns, &mut self.coefficients]
+    }
+
     fn hash_into(&self, hash: &mut Sha256) {
         for part in [&self.ends, &self.columns, &self.coefficients] {
             hash.update((part.len() as u64).to_be_bytes());
@@ -133,7 +137,12 @@ pub(crate) struct R1cs {
 
 impl R1cs {
     pub(super) fn new(rows: Rows, n_instance: usize, n_witness: usize) -> Self {
-        let Rows { a, b, c, table, names } = rows;
+        let Rows { mut a, mut b, mut c, table, mut names } = rows;
+        // Kept for the life of the process, and grown by doubling.
+        for part in [&mut a, &mut b, &mut c].into_iter().flat_map(Sparse::parts_mut) {
+            part.shrink_to_fit();
+        }
+        names.shrink_to_fit();
         R1cs { n_instance, n_witness, a, b, c, table: table.values, names, digest: OnceLock::new() }
     }
 
