@@ -106,7 +106,7 @@ impl Buffers {
     /// Wipes everything that was made of values, and waits until that is done.
     fn wipe(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
         let mut batch = Batch::new(OPERATION);
-        self.values.iter().for_each(|values| values.wipe(&mut batch));
+        self.values.iter_mut().for_each(|values| values.wipe(&mut batch));
         self.download.wipe(&mut batch);
         let submission = batch.submit(&gpu.device, &mut self.params)?;
         Ok(gpu.device.wait(OPERATION, &submission)?)

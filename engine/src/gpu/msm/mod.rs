@@ -49,6 +49,9 @@ const STAGED_BLOCK: usize = SCALAR_BYTES << 14;
 /// Fewest sums that a host thread is worth converting.
 const SUMS_PER_TASK: usize = 1 << 10;
 
+/// So few vectors are put together on the calling thread.
+const VECTORS_PER_POOL: usize = 4;
+
 /// A curve that the kernels are generated for.
 pub trait GpuCurve: Curve {
     /// The field of its coordinates.
@@ -173,8 +176,12 @@ fn sums<C: GpuCurve>(
         })
     })?;
     let of_vector = |sums: &[Projective<C>]| {
-        let rows: Vec<Projective<C>> = sums.par_chunks(n_arrays).map(row_sum).collect();
+        let rows: Vec<Projective<C>> = sums.chunks(n_arrays).map(row_sum).collect();
         horner(&rows, plan.window_bits)
     };
+    if n_vectors < VECTORS_PER_POOL {
+        // Some hundred additions each: less than waiting for a pool that may be busy with a caller's other work.
+        return Ok(sums.chunks(n_windows * n_arrays).map(of_vector).collect());
+    }
     Ok(sums.par_chunks(n_windows * n_arrays).map(of_vector).collect())
 }
