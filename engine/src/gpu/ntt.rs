@@ -29,7 +29,7 @@ use crate::ntt::{Direction, Domain, check_quotient, log_size, root};
 const OPERATION: &str = "ntt";
 const ELEMENT_BYTES: usize = 32;
 /// Bytes of staging memory that a host thread fills at a time, and elements that it reads.
-const STAGED_BLOCK: usize = ELEMENT_BYTES << 12;
+const STAGED_BLOCK: usize = ELEMENT_BYTES << 14;
 const READ_BLOCK: usize = 1 << 12;
 /// Most bytes that are staged at a time: while one half is filled the device copies from the other.
 const STAGING_BYTES: u64 = 8 << 20;

@@ -6,6 +6,9 @@ use std::thread;
 
 use wgpu::WriteOnly;
 
+/// Blocks of staging memory that a thread is worth starting for: a few threads fill memory as fast as many.
+const BLOCKS_PER_THREAD: usize = 4;
+
 /// Runs `body(first, chunk)` on consecutive chunks, one a thread, all but the last a multiple of `step` items long;
 /// `first` is the index of the chunk's first item. Fewer than `2 * step` items are not worth a thread.
 pub(super) fn for_each_chunk<T: Send>(items: &mut [T], step: usize, body: impl Fn(usize, &mut [T]) + Sync) {
@@ -30,7 +33,7 @@ pub(super) fn for_each_staged_block<const N: usize>(
 ) {
     let (blocks, tail) = bytes.into_chunks::<N>();
     let n_blocks = blocks.len();
-    let len = chunk_len(n_blocks, 1);
+    let len = chunk_len(n_blocks, BLOCKS_PER_THREAD);
     let mut blocks = blocks.into_iter();
     thread::scope(|scope| {
         let body = &body;
