@@ -26,11 +26,16 @@ const SEED: u64 = 1;
 const LOG_SIZES: [u32; 4] = [12, 16, 18, 20];
 const REPEATS: usize = 5;
 
+/// A transform in place.
+type Transform<'a> = Box<dyn Fn(&mut [Fr]) + 'a>;
+/// A quotient, left in the first.
+type Quotient<'a> = Box<dyn Fn(&mut [Fr], &mut [Fr]) + 'a>;
+
 /// One way to transform, and to make a quotient.
 struct Way<'a> {
     name: &'static str,
-    ntt: Box<dyn Fn(&mut [Fr]) + 'a>,
-    quotient: Box<dyn Fn(&mut [Fr], &mut [Fr]) + 'a>,
+    ntt: Transform<'a>,
+    quotient: Quotient<'a>,
 }
 
 impl<'a> Way<'a> {

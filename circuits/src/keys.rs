@@ -28,7 +28,7 @@ use crate::verifying_key::VerifyingKey;
 mod file;
 mod queries;
 
-pub(crate) use queries::{PackedG2, Queries};
+pub(crate) use queries::Queries;
 
 /// Why there is no proving key.
 #[derive(Debug, Error)]

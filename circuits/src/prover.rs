@@ -17,7 +17,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::CurveGroup;
 use blindsum_engine::EngineError;
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
+use blindsum_engine::cpu::{Cpu, sum_vartime};
 use blindsum_engine::roster::CohortSize;
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -31,11 +31,9 @@ use crate::random::nonzero;
 use crate::statement::Witness;
 
 mod progress;
-mod sum_g2;
 
 use progress::enter;
 pub use progress::{Observer, Progress, Stage};
-use sum_g2::sum_g2_vartime;
 
 /// Why no certificate was made.
 #[derive(Debug, Error)]
@@ -148,7 +146,8 @@ fn sums(
     let stop = AtomicBool::new(false);
     let in_g2 = || {
         let _span = tracing::info_span!("sum in G2").entered();
-        sum_g2_vartime(key.queries().b_g2(), &z, &stop)
+        let points = key.queries().b_g2();
+        sum_vartime(|i| points[i].unpack(), &z, &stop)
     };
     let last = Stage::SumB2;
     if backend.name() == Cpu.name() {

@@ -22,6 +22,7 @@ pub(crate) struct PackedG2 {
 }
 
 impl PackedG2 {
+    #[cfg(test)]
     /// The point at infinity.
     pub(crate) const INFINITY: Self = Self { x: [[0; 4]; 2], y: [[0; 4]; 2] };
 

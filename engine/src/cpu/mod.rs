@@ -1,11 +1,13 @@
 //! The backend that is always there: portable Rust, vectorised by the compiler, spread over threads by rayon.
 
+mod affine;
 mod mask_expand;
 mod msm;
 mod msm_signed;
 mod ntt;
 mod sum_rows;
 
+pub use self::msm::sum_vartime;
 use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::EngineError;
