@@ -25,6 +25,9 @@ const REPEATS: usize = 4;
 const GROUP_WIDTH: u16 = 16;
 const FLOOR: u16 = 2;
 
+/// What a proof took, and when its stages began, in milliseconds.
+type Timed = (f64, Vec<(Stage, f64)>);
+
 /// A full cohort that has signed, and what the chain knows of it.
 fn cohort(size: CohortSize, rng: &mut dyn CryptoRng) -> (Witness, Record) {
     let context = RoundContext::from_hash(&[0x5a; 32]);
@@ -62,7 +65,7 @@ pub(super) fn run(gpu: &Gpu, size: CohortSize, table: &mut Table<'_, impl Write>
     let (witness, record) = cohort(size, &mut rng);
     let verifier = Verifier::new(key.verifying_key(), DevelopmentKeys::Allow)?;
 
-    let mut proof = |backend: &dyn Backend| -> Result<(f64, Vec<(Stage, f64)>), Box<dyn std::error::Error>> {
+    let mut proof = |backend: &dyn Backend| -> Result<Timed, Box<dyn std::error::Error>> {
         let clock = Instant::now();
         let mut stages = Vec::new();
         let certificate = prove_with_progress(backend, &key, &witness, &mut rng, &mut |progress| {
@@ -90,10 +93,8 @@ pub(super) fn run(gpu: &Gpu, size: CohortSize, table: &mut Table<'_, impl Write>
     let (took, stages) = best.expect("more than one repeat");
     table.figure(format!("a further proof for {size} slots in {}", gpu.limbs()), took, "ms", None)?;
     table.stages(&stages)?;
-    let ((), report) = gpu.profiled(|gpu| {
-        proof(gpu).map(drop).map_err(|error| std::io::Error::other(error.to_string())).expect("as before");
-        Ok(())
-    })?;
+    let (profiled, report) = gpu.profiled(|gpu| Ok(proof(gpu)))?;
+    profiled?;
     let profile = Profile::new(format!("proof for {size} slots in {}", gpu.limbs()), report);
     profile.print(table.out)?;
     table.profiles.push(profile);
