@@ -158,7 +158,9 @@ impl Case {
 }
 
 fn bench(criterion: &mut Criterion) {
-    let is_test = args().any(|argument| argument == "--test");
+    // As criterion decides it.
+    let is_test =
+        args().any(|argument| argument == "--test") || !args().any(|argument| argument == "--bench");
     let open = |limbs| Gpu::with_limits(GpuLimits { limbs, ..GpuLimits::default() });
     let gpus: Vec<(&str, Gpu)> = [("gpu", None), ("gpu_l13x20", Some(Limbs::L13x20))]
         .into_iter()

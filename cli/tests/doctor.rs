@@ -12,7 +12,7 @@ fn doctor_finds_this_machine_healthy() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     assert_eq!(report["healthy"], true);
     let kernels = report["kernels"].as_array().expect("a list");
-    for kernel in ["mask_expand", "sum_rows", "msm_g1", "msm_grumpkin", "msm_signed"] {
+    for kernel in ["mask_expand", "sum_rows", "msm_g1", "msm_grumpkin", "msm_signed", "ntt", "quotient"] {
         let checks: Vec<_> = kernels.iter().filter(|check| check["kernel"] == kernel).collect();
         let backends = 1 + usize::from(report["adapters"].as_array().is_some_and(|list| !list.is_empty()));
         assert_eq!(checks.len(), backends, "{kernel}: {report:#}");
