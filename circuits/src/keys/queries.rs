@@ -22,8 +22,8 @@ pub(crate) struct PackedG2 {
 }
 
 impl PackedG2 {
-    #[cfg(test)]
     /// The point at infinity.
+    #[cfg(test)]
     pub(crate) const INFINITY: Self = Self { x: [[0; 4]; 2], y: [[0; 4]; 2] };
 
     pub(crate) fn pack(point: &G2Affine) -> Self {

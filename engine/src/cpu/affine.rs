@@ -9,7 +9,7 @@ use ark_ff::{AdditiveGroup, Field, Zero};
 use zeroize::Zeroize;
 
 /// Additions that share one inversion.
-pub(super) const BATCH: usize = 1 << 11;
+const BATCH: usize = 1 << 11;
 /// Up to so many buckets, projective running sums are cheaper than batches.
 pub(super) const FEW_BUCKETS: usize = 256;
 

@@ -1,5 +1,6 @@
 //! One proof from every backend: the same key, witness and randomness give the same bytes.
 
+#[path = "../../circuits/tests/cohort/mod.rs"]
 mod cohort;
 
 use blindsum_circuits::{ProvingKey, Statement, prove};
@@ -13,7 +14,6 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 #[test]
-#[cfg_attr(skip_gpu_tests, ignore = "built with SKIP_GPU_TESTS=1")]
 fn a_gpu_proves_the_same_bytes() {
     let rng = || ChaCha20Rng::seed_from_u64(SEED);
     let key = ProvingKey::setup_development(CohortSize::N16, &mut rng()).expect("setup");
