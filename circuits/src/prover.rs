@@ -17,7 +17,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::CurveGroup;
 use blindsum_engine::EngineError;
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::{Cpu, sum_vartime};
+use blindsum_engine::cpu::Cpu;
 use blindsum_engine::roster::CohortSize;
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -147,10 +147,10 @@ fn sums(
     let in_g2 = || {
         let _span = tracing::info_span!("sum in G2").entered();
         let points = key.queries().b_g2();
-        sum_vartime(|i| points[i].unpack(), &z, &stop)
+        Cpu::sum_g2_vartime(|i| points[i].unpack(), &z, &stop)
     };
     let last = Stage::SumB2;
-    if backend.name() == Cpu.name() {
+    if backend.name().starts_with(Cpu.name()) {
         let [h, l, a, b_g1] = sums_g1(backend, key, &z, a, b, observer)?;
         enter(observer, last)?;
         let b_g2 = in_g2().ok_or(ProveError::Cancelled { stage: last })?;

@@ -1,35 +1,122 @@
 //! The backend that is always there: portable Rust, vectorised by the compiler, spread over threads by rayon.
 
 mod affine;
+mod lanes;
 mod mask_expand;
 mod msm;
 mod msm_signed;
 mod ntt;
 mod sum_rows;
 
-pub use self::msm::sum_vartime;
+pub use self::lanes::Width;
+use std::sync::atomic::AtomicBool;
+
+use ark_bn254::{G2Affine, G2Projective};
+
 use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
-use crate::error::EngineError;
+use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
 use crate::points::{G1, G1Projective, Grumpkin, Points};
 
-/// The CPU, all threads of the current rayon pool.
+/// The CPU at its widest, all threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 
+/// The CPU at a width, which tests and benches choose.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuAt(Width);
+
 impl Cpu {
-    /// The instruction set that the vector code was compiled for and this processor runs, e.g. `avx512`.
+    /// The instruction set that the mask code was compiled for and this processor runs, e.g. `avx512`.
     #[must_use]
     pub fn instruction_set() -> &'static str {
         mask_expand::instruction_set()
     }
+
+    /// The same at a width of choice.
+    ///
+    /// # Errors
+    /// [`DeviceError::MissingFeature`] if this processor lacks its instructions.
+    pub fn at(width: Width) -> Result<CpuAt, DeviceError> {
+        if width.is_available() {
+            Ok(CpuAt(width))
+        } else {
+            Err(DeviceError::MissingFeature { adapter: "cpu".into(), feature: width.instructions() })
+        }
+    }
+
+    fn widest() -> CpuAt {
+        CpuAt(Width::widest())
+    }
+
+    /// `sum_i scalars_i point(i)` in G2; `None` if `stop` was raised meanwhile. Timing depends on `scalars`.
+    ///
+    /// See [`CpuAt::sum_g2_vartime`].
+    pub fn sum_g2_vartime(
+        point: impl Fn(usize) -> G2Affine + Sync,
+        scalars: &[Fr],
+        stop: &AtomicBool,
+    ) -> Option<G2Projective> {
+        Self::widest().sum_g2_vartime(point, scalars, stop)
+    }
+}
+
+impl CpuAt {
+    /// How many elements it computes on at a time.
+    #[must_use]
+    pub fn width(self) -> Width {
+        self.0
+    }
+
+    /// `sum_i scalars_i point(i)` in G2; `None` if `stop` was raised meanwhile. Timing depends on `scalars`.
+    ///
+    /// `point` is asked again for every window: it unpacks from where the points lie, and no copy of them is kept. They must
+    /// be infinity or in the subgroup. Holds 40 bytes for every point that is not infinity with a scalar that is not zero, and
+    /// per thread some megabytes.
+    pub fn sum_g2_vartime(
+        self,
+        point: impl Fn(usize) -> G2Affine + Sync,
+        scalars: &[Fr],
+        stop: &AtomicBool,
+    ) -> Option<G2Projective> {
+        msm::sum_vartime(self.0, point, scalars, stop)
+    }
+}
+
+/// Every operation by the widest lanes.
+macro_rules! widest {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => { $(
+        fn $name(&self, $($argument: $type),*) -> Result<$output, EngineError> {
+            Self::widest().$name($($argument),*)
+        }
+    )* };
 }
 
 impl Backend for Cpu {
     fn name(&self) -> &str {
         "cpu"
+    }
+
+    widest! {
+        mask_expand(masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> ();
+        sum_rows(rows: &[&[u32]], acc: &mut [u32]) -> ();
+        msm_g1_vartime(points: &Points<G1>, scalars: &[Fr]) -> G1Projective;
+        msm_grumpkin_vartime(points: &Points<Grumpkin>, scalars: &[Fq]) -> Projective;
+        msm_signed(points: &Points<Grumpkin>, rows: &[&[i32]], bits: u8) -> Vec<Projective>;
+        ntt(direction: Direction, domain: Domain, values: &mut [Fr]) -> ();
+        quotient(a: &mut [Fr], b: &mut [Fr]) -> ();
+    }
+}
+
+impl Backend for CpuAt {
+    fn name(&self) -> &str {
+        match self.0 {
+            Width::Portable => "cpu:portable",
+            Width::Avx2 => "cpu:avx2",
+            Width::Avx512 => "cpu:avx512",
+        }
     }
 
     fn mask_expand(&self, masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> Result<(), EngineError> {
@@ -41,7 +128,7 @@ impl Backend for Cpu {
     }
 
     fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
-        msm::msm_vartime(points, scalars)
+        msm::msm_vartime(self.0, points, scalars)
     }
 
     fn msm_grumpkin_vartime(
@@ -49,7 +136,7 @@ impl Backend for Cpu {
         points: &Points<Grumpkin>,
         scalars: &[Fq],
     ) -> Result<Projective, EngineError> {
-        msm::msm_vartime(points, scalars)
+        msm::msm_vartime(self.0, points, scalars)
     }
 
     fn msm_signed(
@@ -58,7 +145,7 @@ impl Backend for Cpu {
         rows: &[&[i32]],
         bits: u8,
     ) -> Result<Vec<Projective>, EngineError> {
-        msm_signed::msm_signed(points, rows, bits)
+        msm_signed::msm_signed(self.0, points, rows, bits)
     }
 
     fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {

@@ -15,7 +15,8 @@ use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
 use ark_ff::{AdditiveGroup, BigInt, PrimeField, Zero};
 use rayon::prelude::*;
 
-use super::affine::{FEW_BUCKETS, Slot, Slots, segments};
+use super::affine::{Adder, FEW_BUCKETS, Portable, Slots, Vector, segments};
+use super::lanes::{Coordinate, Width, with_lanes};
 use crate::{
     backend::check_msm,
     error::EngineError,
@@ -24,6 +25,8 @@ use crate::{
 
 /// Points sorted at a time: 2 MiB in G1, what a core's cache holds.
 const CHUNK: usize = 1 << 15;
+/// Points fetched at a time, from anywhere in memory.
+const AHEAD: usize = 16;
 /// Fewest points of a task.
 const MIN_TASK: usize = 1 << 12;
 /// Tasks a thread, so that none waits long for the last.
@@ -34,14 +37,15 @@ const MAX_WINDOW: u32 = 16;
 const SCALAR_BITS: u32 = 255;
 
 /// See [`crate::backend::Backend::msm_g1_vartime`].
-pub(super) fn msm_vartime<C: Curve>(
+pub(super) fn msm_vartime<C: Curve<BaseField: Coordinate>>(
+    width: Width,
     points: &Points<C>,
     scalars: &[C::ScalarField],
 ) -> Result<Projective<C>, EngineError> {
     check_msm(points.len(), scalars.len())?;
     let packed = points.as_slice();
     let never = AtomicBool::new(false);
-    Ok(sum_vartime(|i| packed[i].unpack(), scalars, &never).unwrap_or_default())
+    Ok(sum_vartime(width, |i| packed[i].unpack(), scalars, &never).unwrap_or_default())
 }
 
 /// `sum_i scalars_i point(i)` on any curve `y^2 = x^3 + b`; `None` if `stop` was raised meanwhile.
@@ -49,13 +53,31 @@ pub(super) fn msm_vartime<C: Curve>(
 /// `point` is asked again for every window: it unpacks from where the points lie, and no copy of them is kept. They must be
 /// infinity or have odd order. Holds 40 bytes for every point that is not infinity with a scalar that is not zero, and per
 /// thread some megabytes.
-pub fn sum_vartime<P>(
+pub(super) fn sum_vartime<P>(
+    width: Width,
+    point: impl Fn(usize) -> Affine<P> + Sync,
+    scalars: &[P::ScalarField],
+    stop: &AtomicBool,
+) -> Option<Projective<P>>
+where
+    P: SWCurveConfig<BaseField: Coordinate, ScalarField: PrimeField<BigInt = BigInt<4>>>,
+{
+    with_lanes!(
+        width,
+        |lanes| sum_with(|| Vector::<_, P::BaseField>::new(lanes), point, scalars, stop),
+        sum_with(Portable::<P::BaseField>::new, point, scalars, stop)
+    )
+}
+
+fn sum_with<P, A>(
+    adder: impl Fn() -> A + Sync,
     point: impl Fn(usize) -> Affine<P> + Sync,
     scalars: &[P::ScalarField],
     stop: &AtomicBool,
 ) -> Option<Projective<P>>
 where
     P: SWCurveConfig<ScalarField: PrimeField<BigInt = BigInt<4>>>,
+    A: Adder<Field = P::BaseField>,
 {
     let term = |(index, scalar): (usize, &P::ScalarField)| {
         let counts = !scalar.is_zero() && !point(index).is_zero();
@@ -66,7 +88,7 @@ where
     let pieces: Vec<&[Term]> = terms.chunks(plan.piece.max(1)).collect();
     let task = |task: usize| {
         let (window, piece) = (task / pieces.len(), pieces[task % pieces.len()]);
-        Task::<P>::new(plan, window as u32, piece.len()).run(&point, piece, stop)
+        Task::new(adder(), plan, window as u32, piece.len()).run(&point, piece, stop)
     };
     let n_tasks = plan.n_windows() as usize * pieces.len();
     let sums = (0..n_tasks).into_par_iter().with_max_len(1).map(task).collect::<Option<Vec<_>>>()?;
@@ -132,11 +154,11 @@ fn digit(scalar: &BigInt<4>, window: u32, c: u32) -> i32 {
 }
 
 /// One window of some points.
-struct Task<P: SWCurveConfig> {
+struct Task<A: Adder> {
     plan: Plan,
     window: u32,
     /// The buckets, then the points of a chunk in the order of their buckets.
-    slots: Slots<P::BaseField>,
+    slots: Slots<A>,
     digits: Vec<i32>,
     /// The end of each bucket in `order`; the first is that of digits of zero, which are left out.
     ends: Vec<u32>,
@@ -144,22 +166,22 @@ struct Task<P: SWCurveConfig> {
     order: Vec<u32>,
 }
 
-impl<P: SWCurveConfig<ScalarField: PrimeField<BigInt = BigInt<4>>>> Task<P> {
-    fn new(plan: Plan, window: u32, n: usize) -> Self {
+impl<A: Adder> Task<A> {
+    fn new(adder: A, plan: Plan, window: u32, n: usize) -> Self {
         let n_buckets = 1 << (plan.window_bits - 1);
         let chunk = n.min(CHUNK);
         let n_slots = n_buckets + chunk.max(2 * segments(n_buckets).0);
         Self {
             plan,
             window,
-            slots: Slots::new(vec![Slot::INFINITY; n_slots], chunk),
+            slots: Slots::new(adder, vec![A::INFINITY; n_slots], chunk),
             digits: vec![0; chunk],
             ends: vec![0; n_buckets + 1],
             order: vec![0; chunk],
         }
     }
 
-    fn run(
+    fn run<P: SWCurveConfig<BaseField = A::Field>>(
         mut self,
         point: &impl Fn(usize) -> Affine<P>,
         terms: &[Term],
@@ -171,9 +193,17 @@ impl<P: SWCurveConfig<ScalarField: PrimeField<BigInt = BigInt<4>>>> Task<P> {
             }
             let n = self.sort(terms);
             let first = self.ends.len() - 1;
-            for (slot, &place) in self.slots.slots[first..].iter_mut().zip(&self.order[..n]) {
-                let Affine { x, y, .. } = point(terms[place as usize].index as usize);
-                *slot = Slot { x, y: if self.digits[place as usize] < 0 { -y } else { y } };
+            let Slots { adder, slots, .. } = &mut self.slots;
+            for (slots, places) in slots[first..].chunks_mut(AHEAD).zip(self.order[..n].chunks(AHEAD)) {
+                // Fetched before any is used: the processor then waits for all of them at once.
+                let mut points = [(P::BaseField::ZERO, P::BaseField::ZERO); AHEAD];
+                for (copy, &place) in points.iter_mut().zip(places) {
+                    let Affine { x, y, .. } = point(terms[place as usize].index as usize);
+                    *copy = (x, y);
+                }
+                for ((slot, (x, y)), &place) in slots.iter_mut().zip(points).zip(places) {
+                    *slot = adder.enter(x, y, u32::from(self.digits[place as usize] < 0));
+                }
             }
             self.add_up(first as u32);
         }
@@ -210,7 +240,7 @@ impl<P: SWCurveConfig<ScalarField: PrimeField<BigInt = BigInt<4>>>> Task<P> {
         for (bucket, end) in (0..).zip(&self.ends[1..]) {
             let end = first + end;
             if end > start {
-                if self.slots.slots[bucket as usize].y.is_zero() {
+                if self.slots.adder.leave(&self.slots.slots[bucket as usize]).is_none() {
                     self.slots.slots[bucket as usize] = self.slots.slots[start as usize];
                 } else {
                     self.slots.pairs.push([bucket, start]);
@@ -266,11 +296,16 @@ mod tests {
             })
             .collect();
         let expected: Fr = (0..n as u64).map(|i| Fr::from(i) * scalars[i as usize]).sum();
-        let stop = AtomicBool::new(false);
-        assert_eq!(sum_vartime(|i| points[i], &scalars, &stop), Some(step * expected));
-        assert_eq!(sum_vartime(|_| points[7], &scalars, &stop), Some(points[7] * scalars.iter().sum::<Fr>()));
-        assert_eq!(sum_vartime(|i| points[i], &[], &stop), Some(G2Projective::zero()));
-        stop.store(true, Ordering::Relaxed);
-        assert_eq!(sum_vartime(|i| points[i], &scalars, &stop), None);
+        for width in Width::ALL.into_iter().filter(|width| width.is_available()) {
+            let stop = AtomicBool::new(false);
+            assert_eq!(sum_vartime(width, |i| points[i], &scalars, &stop), Some(step * expected));
+            assert_eq!(
+                sum_vartime(width, |_| points[7], &scalars, &stop),
+                Some(points[7] * scalars.iter().sum::<Fr>())
+            );
+            assert_eq!(sum_vartime(width, |i| points[i], &[], &stop), Some(G2Projective::zero()));
+            stop.store(true, Ordering::Relaxed);
+            assert_eq!(sum_vartime(width, |i| points[i], &scalars, &stop), None);
+        }
     }
 }

@@ -20,11 +20,12 @@
 
 use std::sync::OnceLock;
 
-use ark_ff::{AdditiveGroup, BigInt, Zero};
+use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use super::affine::{FEW_BUCKETS, Slots, segments};
+use super::affine::{Adder, FEW_BUCKETS, Portable, Slots, Vector, segments};
+use super::lanes::{Width, with_lanes};
 use crate::{
     backend::check_signed,
     curve::{self, Fq, Fr, Projective},
@@ -34,6 +35,8 @@ use crate::{
 
 /// Points sorted at a time: 2 MiB, what a core's cache holds.
 const CHUNK: usize = 1 << 15;
+/// Points fetched at a time, from anywhere in memory.
+const AHEAD: usize = 16;
 /// Shortest piece of a vector worth a task of its own.
 const MIN_TASK: usize = 1 << 12;
 /// Widest digit, in bits.
@@ -43,6 +46,7 @@ const TASKS_A_THREAD: usize = 4;
 
 /// See [`crate::backend::Backend::msm_signed`]. Runs on the rayon pool of the caller.
 pub(super) fn msm_signed(
+    width: Width,
     points: &Points<Grumpkin>,
     rows: &[&[i32]],
     bits: u8,
@@ -57,18 +61,23 @@ pub(super) fn msm_signed(
         n_threads.min((TASKS_A_THREAD * n_threads).div_ceil(rows.len())).min(points.len().div_ceil(MIN_TASK));
     let task_len = points.len().div_ceil(n_tasks);
     let plan = Plan::new(task_len, bits.into());
-    let sum = |row: &&[i32]| {
-        points
-            .as_slice()
-            .par_chunks(task_len)
-            .zip(row.par_chunks(task_len))
-            .map(|(points, words)| Work::new(plan, points.len()).run(points, words))
-            .reduce(Projective::zero, |a, b| a + b)
+    let row = |row: &&[i32]| {
+        let task = |(points, words): (&[PackedPoint], &[i32])| {
+            with_lanes!(
+                width,
+                |lanes| sum(Vector::<_, Fr>::new(lanes), plan, points, words),
+                sum(Portable::<Fr>::new(), plan, points, words)
+            )
+        };
+        let tasks = points.as_slice().par_chunks(task_len).zip(row.par_chunks(task_len));
+        tasks.map(task).reduce(Projective::zero, |a, b| a + b)
     };
-    Ok(rows.par_iter().map(sum).collect())
+    Ok(rows.par_iter().map(row).collect())
 }
 
-type Slot = super::affine::Slot<Fr>;
+fn sum<A: Adder<Field = Fr>>(adder: A, plan: Plan, points: &[PackedPoint], words: &[i32]) -> Projective {
+    Work::new(adder, plan, points.len()).run(points, words)
+}
 
 /// How the scalars are cut.
 #[derive(Debug, Clone, Copy)]
@@ -97,21 +106,11 @@ impl Plan {
     }
 }
 
-/// `point`, or `-point` if `negative` is 1, without a branch.
-#[inline]
-fn signed(point: &PackedPoint, negative: u32) -> Slot {
-    let (x, y) = point.coordinates::<Grumpkin>();
-    let (plus, minus) = (y.0.0, (-y).0.0);
-    let mask = u64::from(negative).wrapping_neg();
-    let limbs = std::array::from_fn(|i| plus[i] ^ (mask & (plus[i] ^ minus[i])));
-    Slot { x, y: Fr::new_unchecked(BigInt(limbs)) }
-}
-
 /// The working memory of one task.
-struct Work {
+struct Work<A: Adder<Field = Fr>> {
     plan: Plan,
     /// The buckets of every window, then the points of the chunk in the order of their buckets.
-    slots: Slots<Fr>,
+    slots: Slots<A>,
     /// What is left of each scalar above the digits already cut off.
     rest: Zeroizing<Vec<i64>>,
     /// `magnitude * 2 + sign` of each digit.
@@ -122,19 +121,19 @@ struct Work {
     order: Zeroizing<Vec<u32>>,
 }
 
-impl Work {
-    fn new(plan: Plan, n: usize) -> Self {
+impl<A: Adder<Field = Fr>> Work<A> {
+    fn new(adder: A, plan: Plan, n: usize) -> Self {
         let n_buckets = plan.top_bucket() + 1;
         let chunk = n.min(CHUNK);
         let (n_segments, _) = segments(plan.top_bucket());
         let mut slots = Vec::with_capacity(plan.n_windows * n_buckets + chunk.max(2 * n_segments));
         for _ in 0..plan.n_windows {
-            slots.extend_from_slice(&start_points()[..n_buckets]);
+            slots.extend(start_points()[..n_buckets].iter().map(|&(x, y)| adder.enter(x, y, 0)));
         }
-        slots.resize(slots.capacity(), Slot::INFINITY);
+        slots.resize(slots.capacity(), A::INFINITY);
         Self {
             plan,
-            slots: Slots::new(slots, n_buckets.max(chunk)),
+            slots: Slots::new(adder, slots, n_buckets.max(chunk)),
             rest: Zeroizing::new(Vec::with_capacity(chunk)),
             digits: Zeroizing::new(vec![0; chunk]),
             ends: Zeroizing::new(vec![0; n_buckets]),
@@ -198,8 +197,18 @@ impl Work {
     /// Copies the points of the chunk behind the buckets, sorted and with their signs.
     fn gather(&mut self, points: &[PackedPoint]) {
         let first = self.buckets(self.plan.n_windows);
-        for (slot, &entry) in self.slots.slots[first..].iter_mut().zip(&self.order[..points.len()]) {
-            *slot = signed(&points[(entry >> 1) as usize], entry & 1);
+        let Slots { adder, slots, .. } = &mut self.slots;
+        let entries = self.order[..points.len()].chunks(AHEAD);
+        for (slots, entries) in slots[first..].chunks_mut(AHEAD).zip(entries) {
+            // Fetched before any is used: the processor then waits for all of them at once.
+            let mut fetched = [PackedPoint::INFINITY; AHEAD];
+            for (copy, &entry) in fetched.iter_mut().zip(entries) {
+                *copy = points[(entry >> 1) as usize];
+            }
+            for ((slot, point), &entry) in slots.iter_mut().zip(&fetched).zip(entries) {
+                let (x, y) = point.coordinates::<Grumpkin>();
+                *slot = adder.enter(x, y, entry & 1);
+            }
         }
     }
 
@@ -231,11 +240,13 @@ impl Work {
 
 /// Where bucket `m` starts: `(m + 1) G`. Sums of few of them in descending order never meet, so the
 /// additions of empty buckets are ordinary ones.
-fn start_points() -> &'static [Slot] {
-    static POINTS: OnceLock<Vec<Slot>> = OnceLock::new();
+fn start_points() -> &'static [(Fr, Fr)] {
+    static POINTS: OnceLock<Vec<(Fr, Fr)>> = OnceLock::new();
     POINTS.get_or_init(|| {
         let generator = curve::generator();
-        let mut points = Slots::new(vec![Slot { x: generator.x, y: generator.y }], 0);
+        let adder = Portable::<Fr>::new();
+        let first = adder.enter(generator.x, generator.y, 0);
+        let mut points = Slots::new(adder, vec![first], 0);
         let n = (1 << (MAX_WINDOW - 1)) + 1;
         while points.slots.len() < n {
             let have = points.slots.len();
@@ -244,6 +255,6 @@ fn start_points() -> &'static [Slot] {
             points.pairs.extend((have..points.slots.len()).map(|i| [i as u32, (i - have) as u32]));
             points.flush();
         }
-        points.slots.clone()
+        points.slots.iter().map(|slot| points.adder.leave(slot).expect("small multiples of G")).collect()
     })
 }

@@ -1,0 +1,180 @@
+//! Affine points that are added by the batch: every addition shares its inversion with the others, 5 multiplications, 1
+//! square and a small part of an inversion. Source: Montgomery 1987, section 10.3.1.
+//!
+//! For curves `y^2 = x^3 + b` whose points used here have odd order: none has `y = 0`. What adds two points is an [`Adder`]:
+//! [`Portable`] or [`Vector`]. The rest does not know which.
+
+mod portable;
+mod vector;
+
+use ark_ec::AffineRepr;
+use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
+use ark_ff::{AdditiveGroup, Field, Zero};
+use zeroize::Zeroize;
+
+pub(super) use self::{portable::Portable, vector::Vector};
+use crate::cpu::lanes::Coordinate;
+
+/// Additions that share one inversion.
+const BATCH: usize = 1 << 11;
+/// Up to so many buckets, projective running sums are cheaper than batches.
+pub(super) const FEW_BUCKETS: usize = 256;
+
+/// Adds points in a form of its own.
+pub(super) trait Adder {
+    /// The field of coordinates.
+    type Field: Coordinate;
+    /// A point in memory.
+    type Slot: Copy + Zeroize + Send + Sync;
+
+    /// The neutral element.
+    const INFINITY: Self::Slot;
+
+    /// The slot of a point, or of the opposite one if `negative` is 1, without a branch on it; of infinity if `y` is zero.
+    fn enter(&self, x: Self::Field, y: Self::Field, negative: u32) -> Self::Slot;
+
+    /// The coordinates of a slot; `None` at infinity.
+    fn leave(&self, slot: &Self::Slot) -> Option<(Self::Field, Self::Field)>;
+
+    /// `slots[into] += slots[from]` for up to [`BATCH`] pairs; no slot may be both, nor be added to twice.
+    fn add(&mut self, slots: &mut [Self::Slot], pairs: &[[u32; 2]]);
+}
+
+/// `slots[into] += slots[from]` where the chord may not exist: one of them is infinity, or their x-coordinates are equal.
+#[cold]
+fn add_exceptional<A: Adder>(adder: &A, slots: &mut [A::Slot], [into, from]: [u32; 2]) {
+    let (p, q) = (adder.leave(&slots[into as usize]), adder.leave(&slots[from as usize]));
+    slots[into as usize] = match (p, q) {
+        (_, None) => return,
+        (None, Some(_)) => slots[from as usize],
+        (Some(p), Some(q)) if p == q => {
+            let square = p.0.square();
+            let slope = (square.double() + square)
+                * p.1.double().inverse().expect("the curve has no point with y = 0");
+            let x = slope.square() - p.0.double();
+            adder.enter(x, slope * (p.0 - x) - p.1, 0)
+        }
+        (Some(_), Some(_)) => A::INFINITY,
+    };
+}
+
+/// Slots, and pairs of them to be added.
+pub(super) struct Slots<A: Adder> {
+    pub(super) adder: A,
+    pub(super) slots: Vec<A::Slot>,
+    /// `slots[into] += slots[from]`.
+    pub(super) pairs: Vec<[u32; 2]>,
+}
+
+impl<A: Adder> Slots<A> {
+    /// Takes these slots; `n_pairs` is how many pairs are usual.
+    pub(super) fn new(adder: A, slots: Vec<A::Slot>, n_pairs: usize) -> Self {
+        Self { adder, slots, pairs: Vec::with_capacity(n_pairs) }
+    }
+
+    /// The point in a slot, for ark-ec.
+    pub(super) fn point<C: SWCurveConfig<BaseField = A::Field>>(&self, slot: usize) -> Affine<C> {
+        match self.adder.leave(&self.slots[slot]) {
+            Some((x, y)) => Affine::new_unchecked(x, y),
+            None => Affine::zero(),
+        }
+    }
+
+    /// Adds all pairs. No slot may be in two of them, unless only read.
+    pub(super) fn flush(&mut self) {
+        for pairs in self.pairs.chunks(BATCH) {
+            self.adder.add(&mut self.slots, pairs);
+        }
+        self.pairs.clear();
+    }
+
+    /// Adds up every run of slots by a binary tree: `ends` are the ends of consecutive runs from slot `first` on, and a run's
+    /// sum is left in its first slot.
+    pub(super) fn add_runs(&mut self, first: u32, ends: &[u32]) {
+        let mut crowded = Vec::new();
+        let mut start = first;
+        for end in ends {
+            let end = first + end;
+            if end - start > 1 {
+                crowded.push((start, end));
+            }
+            start = end;
+        }
+        let mut stride = 1;
+        while !crowded.is_empty() {
+            for &(start, end) in &crowded {
+                let mut into = start;
+                while into + stride < end {
+                    self.pairs.push([into, into + stride]);
+                    into += 2 * stride;
+                }
+            }
+            self.flush();
+            stride *= 2;
+            crowded.retain(|(start, end)| end - start > stride);
+        }
+    }
+
+    /// `sum_m m B_m` for the `top` buckets from slot `first` on, `B_1` first. Writes behind slot `behind`, where there must be
+    /// twice as many slots as [`segments`] says.
+    ///
+    /// Over segments `s` of `len` buckets each: with `R_s` the plain and `S_s` the weighted sum inside of a segment,
+    /// `sum_s S_s + len * sum_s s R_s`.
+    pub(super) fn weighted_sum<C: SWCurveConfig<BaseField = A::Field>>(
+        &mut self,
+        first: usize,
+        top: usize,
+        behind: usize,
+    ) -> Projective<C> {
+        let mut sum = Projective::zero();
+        if top <= FEW_BUCKETS {
+            let mut running = Projective::zero();
+            for bucket in (first..first + top).rev() {
+                running += self.point::<C>(bucket);
+                sum += running;
+            }
+            return sum;
+        }
+        let (n_segments, len) = segments(top);
+        let (running, weighted) = (behind, behind + n_segments);
+        for step in (0..len).rev() {
+            let bucket = |segment: usize| first + segment * len + step;
+            if step + 1 == len {
+                for segment in 0..n_segments {
+                    self.slots[running + segment] = self.slots[bucket(segment)];
+                    self.slots[weighted + segment] = self.slots[bucket(segment)];
+                }
+                continue;
+            }
+            self.pairs.extend((0..n_segments).map(|s| [(running + s) as u32, bucket(s) as u32]));
+            self.flush();
+            self.pairs.extend((0..n_segments).map(|s| [(weighted + s) as u32, (running + s) as u32]));
+            self.flush();
+        }
+        let (mut tail, mut scaled) = (Projective::zero(), Projective::zero());
+        for segment in (0..n_segments).rev() {
+            sum += self.point::<C>(weighted + segment);
+            scaled += tail;
+            tail += self.point::<C>(running + segment);
+        }
+        for _ in 0..len.trailing_zeros() {
+            scaled.double_in_place();
+        }
+        sum + scaled
+    }
+}
+
+impl<A: Adder> Drop for Slots<A> {
+    fn drop(&mut self) {
+        for slot in &mut self.slots {
+            slot.zeroize();
+        }
+        self.pairs.zeroize();
+    }
+}
+
+/// Number and length (a power of two) of the segments that `top` buckets are summed in.
+pub(super) fn segments(top: usize) -> (usize, usize) {
+    let n_segments = (top / 16).clamp(1, 512);
+    (n_segments, top / n_segments)
+}

@@ -1,0 +1,430 @@
+//! Eight lanes of five 52-bit limbs: `vpmadd52luq` and `vpmadd52huq` add the lower and the upper half of a 104-bit product.
+//!
+//! Columns take at most twenty halves below `2^52` and a carry, far below `2^64`. There is nothing between tight and loose
+//! here, because the multiplier reads only 52 bits of a limb: additions carry at once.
+
+use core::arch::x86_64::{
+    __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64, _mm512_and_si512,
+    _mm512_castsi256_si512, _mm512_castsi512_si256, _mm512_cmpeq_epi64_mask, _mm512_extracti64x4_epi64,
+    _mm512_inserti64x4, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_blend_epi64,
+    _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_set1_epi64, _mm512_setr_epi64, _mm512_slli_epi64,
+    _mm512_srai_epi64, _mm512_srli_epi64, _mm512_sub_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+};
+
+use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows};
+
+const N_LIMBS: usize = 5;
+const LIMB_BITS: u32 = 52;
+const MASK: u64 = (1 << LIMB_BITS) - 1;
+
+/// Eight 64-bit lanes.
+type V = __m512i;
+type Limbs = [V; N_LIMBS];
+type LimbValues = [u64; N_LIMBS];
+
+/// Shows that the processor has AVX-512 F and IFMA.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cpu) struct Avx512(());
+
+impl Avx512 {
+    pub(in crate::cpu) fn new() -> Option<Self> {
+        let available = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512ifma")
+            && std::arch::is_x86_feature_detected!("avx2");
+        available.then_some(Self(()))
+    }
+}
+
+/// Limbs whose type says that they are below `2^52`.
+#[derive(Clone, Copy)]
+pub(in crate::cpu) struct Tight(Limbs);
+
+const fn split_value([w0, w1, w2, w3]: [u64; 4]) -> LimbValues {
+    [
+        w0 & MASK,
+        (w0 >> 52 | w1 << 12) & MASK,
+        (w1 >> 40 | w2 << 24) & MASK,
+        (w2 >> 28 | w3 << 36) & MASK,
+        w3 >> 16,
+    ]
+}
+
+/// Constants of a modulus, as limbs.
+struct Of<M>(M);
+
+impl<M: Modulus> Of<M> {
+    const P: LimbValues = split_value(M::MODULUS.0);
+    /// `-1 / p` modulo `2^52`.
+    const NEGATED_INVERSE: u64 = {
+        let p = M::MODULUS.0[0];
+        let mut inverse = 1u64;
+        let mut i = 0;
+        while i < 6 {
+            inverse = inverse.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(inverse)));
+            i += 1;
+        }
+        inverse.wrapping_neg() & MASK
+    };
+    /// `2^260 - p`.
+    const COMPLEMENT: LimbValues = {
+        let mut limbs = Self::P;
+        let mut i = 0;
+        while i < N_LIMBS {
+            limbs[i] = MASK - limbs[i];
+            i += 1;
+        }
+        // p is odd, so its lowest limb is not zero and nothing is carried.
+        limbs[0] += 1;
+        limbs
+    };
+    const THREE_P: LimbValues = Self::multiple(3);
+    const FIVE_P: LimbValues = Self::multiple(5);
+    /// `floor(2^82 / (p_4 + 1))`, for the quotient by `p` of a value's highest limb without its lowest 30 bits.
+    const RECIPROCAL: u64 = ((1u128 << 82) / (Self::P[N_LIMBS - 1] as u128 + 1)) as u64;
+
+    const fn multiple(k: u64) -> LimbValues {
+        let mut limbs = [0; N_LIMBS];
+        let mut carry = 0;
+        let mut i = 0;
+        while i < N_LIMBS {
+            let limb = k * Self::P[i] + carry;
+            limbs[i] = limb & MASK;
+            carry = limb >> LIMB_BITS;
+            i += 1;
+        }
+        limbs
+    }
+}
+
+/// One intrinsic as a safe function.
+macro_rules! operations {
+    ($($name:ident($($argument:ident),*) = $intrinsic:ident;)*) => { $(
+        #[inline(always)]
+        fn $name(self, $($argument: V),*) -> V {
+            // SAFETY: a value of this type exists only where the processor has AVX-512 F and IFMA.
+            unsafe { $intrinsic($($argument),*) }
+        }
+    )* };
+}
+
+/// One shift by a constant as a safe function.
+macro_rules! shifts {
+    ($($name:ident = $intrinsic:ident;)*) => { $(
+        #[inline(always)]
+        fn $name<const BITS: u32>(self, a: V) -> V {
+            // SAFETY: a value of this type exists only where the processor has AVX-512 F and IFMA.
+            unsafe { $intrinsic::<BITS>(a) }
+        }
+    )* };
+}
+
+impl Avx512 {
+    operations! {
+        plus(a, b) = _mm512_add_epi64;
+        minus(a, b) = _mm512_sub_epi64;
+        add_low(sum, a, b) = _mm512_madd52lo_epu64;
+        add_high(sum, a, b) = _mm512_madd52hi_epu64;
+        and(a, b) = _mm512_and_si512;
+        or(a, b) = _mm512_or_si512;
+        interleave_low(a, b) = _mm512_unpacklo_epi64;
+        interleave_high(a, b) = _mm512_unpackhi_epi64;
+        permute_two(a, places, b) = _mm512_permutex2var_epi64;
+    }
+
+    shifts! {
+        right = _mm512_srli_epi64;
+        right_signed = _mm512_srai_epi64;
+        left = _mm512_slli_epi64;
+    }
+
+    #[inline(always)]
+    fn all(self, value: u64) -> V {
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F and IFMA.
+        unsafe { _mm512_set1_epi64(value as i64) }
+    }
+
+    /// Two rows, one in each half.
+    #[inline(always)]
+    fn read(self, low: &[u64; 4], high: &[u64; 4]) -> V {
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F, AVX2 and IFMA; a row is 32 bytes that
+        // may be read, and these loads ask for no alignment.
+        unsafe {
+            let low = _mm512_castsi256_si512(_mm256_loadu_si256(low.as_ptr().cast()));
+            _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(high.as_ptr().cast()))
+        }
+    }
+
+    #[inline(always)]
+    fn write(self, a: V, low: &mut [u64; 4], high: &mut [u64; 4]) {
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F, AVX2 and IFMA; a row is 32 bytes that
+        // may be written, and these stores ask for no alignment.
+        unsafe {
+            _mm256_storeu_si256(low.as_mut_ptr().cast(), _mm512_castsi512_si256(a));
+            _mm256_storeu_si256(high.as_mut_ptr().cast(), _mm512_extracti64x4_epi64::<1>(a));
+        }
+    }
+
+    /// Bit `i` is set where lane `i` of both is the same.
+    #[inline(always)]
+    fn same(self, a: V, b: V) -> u8 {
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F and IFMA.
+        unsafe { _mm512_cmpeq_epi64_mask(a, b) }
+    }
+
+    /// Lane `i` of `b` where bit `i` is set, of `a` elsewhere.
+    #[inline(always)]
+    fn choose(self, of_b: u8, a: V, b: V) -> V {
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F and IFMA.
+        unsafe { _mm512_mask_blend_epi64(of_b, a, b) }
+    }
+
+    /// The lower halves of both halves of `a` and `b`, and the upper ones.
+    #[inline(always)]
+    fn halves(self, a: V, b: V) -> (V, V) {
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F and IFMA.
+        let (low, high) = unsafe {
+            (_mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15))
+        };
+        (self.permute_two(a, low, b), self.permute_two(a, high, b))
+    }
+
+    /// Rows to columns in either half, which is its own inverse.
+    #[inline(always)]
+    fn transpose(self, [a, b, c, d]: [V; 4]) -> [V; 4] {
+        let (w0, w2) = self.halves(self.interleave_low(a, b), self.interleave_low(c, d));
+        let (w1, w3) = self.halves(self.interleave_high(a, b), self.interleave_high(c, d));
+        [w0, w1, w2, w3]
+    }
+
+    /// Carries from limb to limb, borrows too; the highest keeps what is above `2^52`.
+    #[inline(always)]
+    fn carry(self, mut limbs: Limbs) -> Limbs {
+        let mask = self.all(MASK);
+        for i in 0..N_LIMBS - 1 {
+            limbs[i + 1] = self.plus(limbs[i + 1], self.right_signed::<52>(limbs[i]));
+            limbs[i] = self.and(limbs[i], mask);
+        }
+        limbs
+    }
+}
+
+impl Lanes for Avx512 {
+    const LANES: usize = 8;
+
+    type Words = [V; 4];
+    type Tight = Tight;
+    type Loose = Tight;
+
+    #[inline]
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
+        #[target_feature(enable = "avx512f,avx512ifma,avx2")]
+        fn run<K: Kernel>(kernel: K) -> K::Output {
+            kernel.run()
+        }
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F, AVX2 and IFMA.
+        unsafe { run(kernel) }
+    }
+
+    #[inline(always)]
+    fn load(self, rows: &[&[u64; 4]; MAX_LANES]) -> [V; 4] {
+        self.transpose([
+            self.read(rows[0], rows[4]),
+            self.read(rows[1], rows[5]),
+            self.read(rows[2], rows[6]),
+            self.read(rows[3], rows[7]),
+        ])
+    }
+
+    #[inline(always)]
+    fn splat(self, words: &[u64; 4]) -> [V; 4] {
+        [self.all(words[0]), self.all(words[1]), self.all(words[2]), self.all(words[3])]
+    }
+
+    #[inline(always)]
+    fn store(self, words: &[V; 4]) -> Rows {
+        let mut rows = Rows::default();
+        let lanes = self.transpose(*words);
+        let (low, high) = rows.split_at_mut(4);
+        for i in 0..4 {
+            self.write(lanes[i], &mut low[i], &mut high[i]);
+        }
+        rows
+    }
+
+    #[inline(always)]
+    fn equal(self, a: &[V; 4], b: &[V; 4]) -> u32 {
+        let mut mask = u8::MAX;
+        for i in 0..4 {
+            mask &= self.same(a[i], b[i]);
+        }
+        mask.into()
+    }
+
+    #[inline(always)]
+    fn marked(self, words: &[V; 4]) -> u32 {
+        self.same(words[3], self.all(u64::MAX)).into()
+    }
+
+    #[inline(always)]
+    fn select(self, mask: u32, a: &[V; 4], b: &[V; 4]) -> [V; 4] {
+        let mut chosen = *a;
+        for i in 0..4 {
+            chosen[i] = self.choose(mask as u8, a[i], b[i]);
+        }
+        chosen
+    }
+
+    #[inline(always)]
+    fn split(self, [w0, w1, w2, w3]: &[V; 4]) -> Tight {
+        let mask = self.all(MASK);
+        Tight([
+            self.and(*w0, mask),
+            self.and(self.or(self.right::<52>(*w0), self.left::<12>(*w1)), mask),
+            self.and(self.or(self.right::<40>(*w1), self.left::<24>(*w2)), mask),
+            self.and(self.or(self.right::<28>(*w2), self.left::<36>(*w3)), mask),
+            self.right::<16>(*w3),
+        ])
+    }
+
+    #[inline(always)]
+    fn join(self, Tight(l): &Tight) -> [V; 4] {
+        [
+            self.or(l[0], self.left::<52>(l[1])),
+            self.or(self.right::<12>(l[1]), self.left::<40>(l[2])),
+            self.or(self.right::<24>(l[2]), self.left::<28>(l[3])),
+            self.or(self.right::<36>(l[3]), self.left::<16>(l[4])),
+        ]
+    }
+
+    #[inline(always)]
+    fn loose(self, a: &Tight) -> Tight {
+        *a
+    }
+
+    #[inline(always)]
+    fn tight(self, a: &Tight) -> Tight {
+        *a
+    }
+
+    /// Row by row; lower and upper halves go to columns of their own, so that no two additions in a line wait for each other.
+    #[inline(always)]
+    fn mul<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
+        let zero = self.all(0);
+        let mut columns = [zero; N_LIMBS + 1];
+        unroll!(I in [0 1 2 3 4] {
+            let mut above = [zero; N_LIMBS + 1];
+            columns[0] = self.add_low(columns[0], a.0[I], b.0[0]);
+            let digit = self.add_low(zero, columns[0], self.all(Of::<M>::NEGATED_INVERSE));
+            for j in 1..N_LIMBS {
+                columns[j] = self.add_low(columns[j], a.0[I], b.0[j]);
+            }
+            for j in 0..N_LIMBS {
+                above[j + 1] = self.add_high(above[j + 1], a.0[I], b.0[j]);
+            }
+            for j in 0..N_LIMBS {
+                columns[j] = self.add_low(columns[j], digit, self.all(Of::<M>::P[j]));
+                above[j + 1] = self.add_high(above[j + 1], digit, self.all(Of::<M>::P[j]));
+            }
+            columns[1] = self.plus(columns[1], self.right::<52>(columns[0]));
+            for j in 0..N_LIMBS {
+                columns[j] = self.plus(columns[j + 1], above[j + 1]);
+            }
+            columns[N_LIMBS] = zero;
+        });
+        let [c0, c1, c2, c3, c4, _] = columns;
+        Tight(self.carry([c0, c1, c2, c3, c4]))
+    }
+
+    /// The products of different limbs once, doubled, and the squares.
+    #[inline(always)]
+    fn square<M: Modulus>(self, Tight(a): &Tight) -> Tight {
+        let zero = self.all(0);
+        let mut columns = [zero; 2 * N_LIMBS];
+        unroll!(I in [0 1 2 3 4] {
+            for j in I + 1..N_LIMBS {
+                columns[I + j] = self.add_low(columns[I + j], a[I], a[j]);
+                columns[I + j + 1] = self.add_high(columns[I + j + 1], a[I], a[j]);
+            }
+        });
+        for column in &mut columns {
+            *column = self.plus(*column, *column);
+        }
+        for i in 0..N_LIMBS {
+            columns[2 * i] = self.add_low(columns[2 * i], a[i], a[i]);
+            columns[2 * i + 1] = self.add_high(columns[2 * i + 1], a[i], a[i]);
+        }
+        unroll!(I in [0 1 2 3 4] {
+            let digit = self.add_low(zero, columns[I], self.all(Of::<M>::NEGATED_INVERSE));
+            for j in 0..N_LIMBS {
+                columns[I + j] = self.add_low(columns[I + j], digit, self.all(Of::<M>::P[j]));
+                columns[I + j + 1] = self.add_high(columns[I + j + 1], digit, self.all(Of::<M>::P[j]));
+            }
+            columns[I + 1] = self.plus(columns[I + 1], self.right::<52>(columns[I]));
+        });
+        let [.., c0, c1, c2, c3, c4] = columns;
+        Tight(self.carry([c0, c1, c2, c3, c4]))
+    }
+
+    #[inline(always)]
+    fn add(self, a: &Tight, b: &Tight) -> Tight {
+        let mut sum = a.0;
+        for i in 0..N_LIMBS {
+            sum[i] = self.plus(sum[i], b.0[i]);
+        }
+        Tight(self.carry(sum))
+    }
+
+    #[inline(always)]
+    fn sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
+        let mut difference = a.0;
+        for i in 0..N_LIMBS {
+            difference[i] = self.plus(self.minus(a.0[i], b.0[i]), self.all(Of::<M>::THREE_P[i]));
+        }
+        Tight(self.carry(difference))
+    }
+
+    #[inline(always)]
+    fn sub_two<M: Modulus>(self, a: &Tight, b: &Tight, c: &Tight) -> Tight {
+        let mut difference = a.0;
+        for i in 0..N_LIMBS {
+            let taken = self.plus(b.0[i], c.0[i]);
+            difference[i] = self.plus(self.minus(a.0[i], taken), self.all(Of::<M>::FIVE_P[i]));
+        }
+        Tight(self.carry(difference))
+    }
+
+    /// Takes `q p` off, with `q` the quotient of the highest limbs rounded down.
+    #[inline(always)]
+    fn reduce<M: Modulus>(self, a: &Tight) -> Tight {
+        let mut limbs = a.0;
+        let top = self.right::<30>(limbs[N_LIMBS - 1]);
+        let q = self.add_high(self.all(0), top, self.all(Of::<M>::RECIPROCAL));
+        for i in 0..N_LIMBS {
+            limbs[i] = self.add_low(limbs[i], q, self.all(Of::<M>::COMPLEMENT[i]));
+        }
+        for i in 0..N_LIMBS - 1 {
+            limbs[i + 1] = self.add_high(limbs[i + 1], q, self.all(Of::<M>::COMPLEMENT[i]));
+        }
+        let mut limbs = self.carry(limbs);
+        limbs[N_LIMBS - 1] = self.and(limbs[N_LIMBS - 1], self.all(MASK));
+        Tight(limbs)
+    }
+
+    #[inline(always)]
+    fn canonical<M: Modulus>(self, a: &Tight) -> Tight {
+        let Tight(reduced) = self.reduce::<M>(a);
+        let mut less = reduced;
+        for i in 0..N_LIMBS {
+            less[i] = self.plus(reduced[i], self.all(Of::<M>::COMPLEMENT[i]));
+        }
+        let less = self.carry(less);
+        // Bit 52 of the highest limb says that nothing had to be borrowed.
+        let fits = self.same(self.right::<52>(less[N_LIMBS - 1]), self.all(1));
+        let mut chosen = reduced;
+        for i in 0..N_LIMBS {
+            chosen[i] = self.choose(fits, reduced[i], less[i]);
+        }
+        chosen[N_LIMBS - 1] = self.and(chosen[N_LIMBS - 1], self.all(MASK));
+        Tight(chosen)
+    }
+}

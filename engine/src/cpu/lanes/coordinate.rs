@@ -1,0 +1,330 @@
+//! Coordinates of points in the lanes: elements of a prime field, or of the quadratic extension under G2.
+
+use ark_bn254::Fq2;
+use ark_ff::Field;
+use zeroize::Zeroize;
+
+use super::{Lanes, MAX_LANES, Modulus, Rows};
+
+/// A field whose elements can be coordinates. The operations are those of [`Lanes`], with the same bounds for every
+/// component, except that what is tight is also below `2 p`.
+pub(in crate::cpu) trait Coordinate: Field {
+    /// An element in memory: canonical Montgomery words.
+    type Row: Copy + Eq + Zeroize + Send + Sync;
+    type Words<L: Lanes>: Copy;
+    type Tight<L: Lanes>: Copy;
+    type Loose<L: Lanes>: Copy;
+
+    /// What no element is; [`Self::marked`] finds it.
+    const MARK: Self::Row;
+
+    fn row(&self) -> Self::Row;
+    fn from_row(row: &Self::Row) -> Self;
+    /// The element, negated if `negative` is 1, without a branch.
+    fn signed(self, negative: u32) -> Self;
+    /// A quarter of the element, without a branch.
+    fn quarter(self) -> Self;
+
+    fn load<L: Lanes>(lanes: L, rows: &[&Self::Row; MAX_LANES]) -> Self::Words<L>;
+    fn store<L: Lanes>(lanes: L, words: &Self::Words<L>) -> [Self::Row; MAX_LANES];
+    fn splat<L: Lanes>(lanes: L, row: &Self::Row) -> Self::Words<L>;
+    fn equal<L: Lanes>(lanes: L, a: &Self::Words<L>, b: &Self::Words<L>) -> u32;
+    fn marked<L: Lanes>(lanes: L, words: &Self::Words<L>) -> u32;
+    fn select<L: Lanes>(lanes: L, mask: u32, a: &Self::Words<L>, b: &Self::Words<L>) -> Self::Words<L>;
+    fn split<L: Lanes>(lanes: L, words: &Self::Words<L>) -> Self::Tight<L>;
+    /// The words of the same element below `p`.
+    fn join<L: Lanes>(lanes: L, a: &Self::Loose<L>) -> Self::Words<L>;
+
+    fn loose<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Loose<L>;
+    fn times<L: Lanes>(lanes: L, a: &Self::Loose<L>, b: &Self::Tight<L>) -> Self::Tight<L>;
+    fn squared<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Tight<L>;
+    fn minus<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Loose<L>;
+    fn minus_both<L: Lanes>(
+        lanes: L,
+        a: &Self::Tight<L>,
+        b: &Self::Tight<L>,
+        c: &Self::Tight<L>,
+    ) -> Self::Loose<L>;
+}
+
+/// `w + k p` with `k < 4` such that it is a multiple of 4, over 4: below `p` again.
+fn quarter_words<M: Modulus>(words: [u64; 4]) -> [u64; 4] {
+    let p = M::MODULUS.0;
+    // The inverse of an odd number modulo 4 is itself.
+    let k = words[0].wrapping_mul(p[0].wrapping_neg()) & 3;
+    let mut sum = [0; 5];
+    let mut carry = 0;
+    for i in 0..4 {
+        let term = u128::from(k) * u128::from(p[i]) + u128::from(words[i]) + carry;
+        sum[i] = term as u64;
+        carry = term >> 64;
+    }
+    sum[4] = carry as u64;
+    core::array::from_fn(|i| sum[i] >> 2 | sum[i + 1] << 62)
+}
+
+impl<M: Modulus> Coordinate for M {
+    type Row = [u64; 4];
+    type Words<L: Lanes> = L::Words;
+    type Tight<L: Lanes> = L::Tight;
+    type Loose<L: Lanes> = L::Loose;
+
+    const MARK: [u64; 4] = [u64::MAX; 4];
+
+    #[inline(always)]
+    fn row(&self) -> [u64; 4] {
+        self.words()
+    }
+
+    #[inline(always)]
+    fn from_row(row: &[u64; 4]) -> Self {
+        Self::from_words(*row)
+    }
+
+    #[inline(always)]
+    fn signed(self, negative: u32) -> Self {
+        let (plus, minus) = (self.words(), (-self).words());
+        let mask = u64::from(negative).wrapping_neg();
+        Self::from_words(core::array::from_fn(|i| plus[i] ^ (mask & (plus[i] ^ minus[i]))))
+    }
+
+    #[inline(always)]
+    fn quarter(self) -> Self {
+        Self::from_words(quarter_words::<M>(self.words()))
+    }
+
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, rows: &[&[u64; 4]; MAX_LANES]) -> L::Words {
+        lanes.load(rows)
+    }
+
+    #[inline(always)]
+    fn store<L: Lanes>(lanes: L, words: &L::Words) -> Rows {
+        lanes.store(words)
+    }
+
+    #[inline(always)]
+    fn splat<L: Lanes>(lanes: L, row: &[u64; 4]) -> L::Words {
+        lanes.splat(row)
+    }
+
+    #[inline(always)]
+    fn equal<L: Lanes>(lanes: L, a: &L::Words, b: &L::Words) -> u32 {
+        lanes.equal(a, b)
+    }
+
+    #[inline(always)]
+    fn marked<L: Lanes>(lanes: L, words: &L::Words) -> u32 {
+        lanes.marked(words)
+    }
+
+    #[inline(always)]
+    fn select<L: Lanes>(lanes: L, mask: u32, a: &L::Words, b: &L::Words) -> L::Words {
+        lanes.select(mask, a, b)
+    }
+
+    #[inline(always)]
+    fn split<L: Lanes>(lanes: L, words: &L::Words) -> L::Tight {
+        lanes.split(words)
+    }
+
+    #[inline(always)]
+    fn join<L: Lanes>(lanes: L, a: &L::Loose) -> L::Words {
+        lanes.join(&lanes.canonical::<M>(a))
+    }
+
+    #[inline(always)]
+    fn loose<L: Lanes>(lanes: L, a: &L::Tight) -> L::Loose {
+        lanes.loose(a)
+    }
+
+    #[inline(always)]
+    fn times<L: Lanes>(lanes: L, a: &L::Loose, b: &L::Tight) -> L::Tight {
+        lanes.mul::<M>(a, b)
+    }
+
+    #[inline(always)]
+    fn squared<L: Lanes>(lanes: L, a: &L::Tight) -> L::Tight {
+        lanes.square::<M>(a)
+    }
+
+    #[inline(always)]
+    fn minus<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight) -> L::Loose {
+        lanes.sub::<M>(a, b)
+    }
+
+    #[inline(always)]
+    fn minus_both<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight, c: &L::Tight) -> L::Loose {
+        lanes.sub_two::<M>(a, b, c)
+    }
+}
+
+type Fq = ark_bn254::Fq;
+
+/// `a_0 + a_1 u` with `u^2 = -1`.
+impl Coordinate for Fq2 {
+    type Row = [[u64; 4]; 2];
+    type Words<L: Lanes> = [L::Words; 2];
+    type Tight<L: Lanes> = [L::Tight; 2];
+    type Loose<L: Lanes> = [L::Loose; 2];
+
+    const MARK: [[u64; 4]; 2] = [[u64::MAX; 4]; 2];
+
+    #[inline(always)]
+    fn row(&self) -> [[u64; 4]; 2] {
+        [self.c0.words(), self.c1.words()]
+    }
+
+    #[inline(always)]
+    fn from_row(row: &[[u64; 4]; 2]) -> Self {
+        Self::new(Fq::from_words(row[0]), Fq::from_words(row[1]))
+    }
+
+    #[inline(always)]
+    fn signed(self, negative: u32) -> Self {
+        Self::new(self.c0.signed(negative), self.c1.signed(negative))
+    }
+
+    #[inline(always)]
+    fn quarter(self) -> Self {
+        Self::new(self.c0.quarter(), self.c1.quarter())
+    }
+
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, rows: &[&[[u64; 4]; 2]; MAX_LANES]) -> [L::Words; 2] {
+        let (mut c0, mut c1) = ([&rows[0][0]; MAX_LANES], [&rows[0][1]; MAX_LANES]);
+        for i in 1..MAX_LANES {
+            (c0[i], c1[i]) = (&rows[i][0], &rows[i][1]);
+        }
+        [lanes.load(&c0), lanes.load(&c1)]
+    }
+
+    #[inline(always)]
+    fn store<L: Lanes>(lanes: L, words: &[L::Words; 2]) -> [[[u64; 4]; 2]; MAX_LANES] {
+        let (c0, c1) = (lanes.store(&words[0]), lanes.store(&words[1]));
+        let mut rows = [[[0; 4]; 2]; MAX_LANES];
+        for i in 0..MAX_LANES {
+            rows[i] = [c0[i], c1[i]];
+        }
+        rows
+    }
+
+    #[inline(always)]
+    fn splat<L: Lanes>(lanes: L, row: &[[u64; 4]; 2]) -> [L::Words; 2] {
+        [lanes.splat(&row[0]), lanes.splat(&row[1])]
+    }
+
+    #[inline(always)]
+    fn equal<L: Lanes>(lanes: L, a: &[L::Words; 2], b: &[L::Words; 2]) -> u32 {
+        lanes.equal(&a[0], &b[0]) & lanes.equal(&a[1], &b[1])
+    }
+
+    #[inline(always)]
+    fn marked<L: Lanes>(lanes: L, words: &[L::Words; 2]) -> u32 {
+        lanes.marked(&words[0])
+    }
+
+    #[inline(always)]
+    fn select<L: Lanes>(lanes: L, mask: u32, a: &[L::Words; 2], b: &[L::Words; 2]) -> [L::Words; 2] {
+        [lanes.select(mask, &a[0], &b[0]), lanes.select(mask, &a[1], &b[1])]
+    }
+
+    #[inline(always)]
+    fn split<L: Lanes>(lanes: L, words: &[L::Words; 2]) -> [L::Tight; 2] {
+        [lanes.split(&words[0]), lanes.split(&words[1])]
+    }
+
+    #[inline(always)]
+    fn join<L: Lanes>(lanes: L, a: &[L::Loose; 2]) -> [L::Words; 2] {
+        [lanes.join(&lanes.canonical::<Fq>(&a[0])), lanes.join(&lanes.canonical::<Fq>(&a[1]))]
+    }
+
+    #[inline(always)]
+    fn loose<L: Lanes>(lanes: L, a: &[L::Tight; 2]) -> [L::Loose; 2] {
+        [lanes.loose(&a[0]), lanes.loose(&a[1])]
+    }
+
+    /// Three products: `(a_0 + a_1)(b_0 + b_1) - a_0 b_0 - a_1 b_1` is the second component.
+    #[inline(always)]
+    fn times<L: Lanes>(lanes: L, a: &[L::Loose; 2], b: &[L::Tight; 2]) -> [L::Tight; 2] {
+        let low = lanes.mul::<Fq>(&a[0], &b[0]);
+        let high = lanes.mul::<Fq>(&a[1], &b[1]);
+        let a_sum = lanes.add(&lanes.tight(&a[0]), &lanes.tight(&a[1]));
+        let b_sum = lanes.tight(&lanes.add(&b[0], &b[1]));
+        let cross = lanes.sub_two::<Fq>(&lanes.mul::<Fq>(&a_sum, &b_sum), &low, &high);
+        [lanes.reduce::<Fq>(&lanes.sub::<Fq>(&low, &high)), lanes.reduce::<Fq>(&cross)]
+    }
+
+    /// `(a_0 + a_1)(a_0 - a_1)` and `2 a_0 a_1`.
+    #[inline(always)]
+    fn squared<L: Lanes>(lanes: L, a: &[L::Tight; 2]) -> [L::Tight; 2] {
+        let (sum, difference) = (lanes.add(&a[0], &a[1]), lanes.sub::<Fq>(&a[0], &a[1]));
+        let twice = lanes.add(&a[0], &a[0]);
+        [lanes.mul::<Fq>(&sum, &lanes.tight(&difference)), lanes.mul::<Fq>(&twice, &a[1])]
+    }
+
+    #[inline(always)]
+    fn minus<L: Lanes>(lanes: L, a: &[L::Tight; 2], b: &[L::Tight; 2]) -> [L::Loose; 2] {
+        [lanes.sub::<Fq>(&a[0], &b[0]), lanes.sub::<Fq>(&a[1], &b[1])]
+    }
+
+    #[inline(always)]
+    fn minus_both<L: Lanes>(
+        lanes: L,
+        a: &[L::Tight; 2],
+        b: &[L::Tight; 2],
+        c: &[L::Tight; 2],
+    ) -> [L::Loose; 2] {
+        [lanes.sub_two::<Fq>(&a[0], &b[0], &c[0]), lanes.sub_two::<Fq>(&a[1], &b[1], &c[1])]
+    }
+}
+
+/// The inverses of elements none of which is zero, each times `factor`, with one inversion.
+pub(in crate::cpu) fn invert_all<F: Field>(elements: &mut [F], factor: F) {
+    let mut product = F::ONE;
+    let mut before = [F::ZERO; 2 * MAX_LANES];
+    let before = &mut before[..elements.len()];
+    for (before, element) in before.iter_mut().zip(&*elements) {
+        *before = product;
+        product *= element;
+    }
+    let mut inverse = product.inverse().expect("a product of elements that are not zero") * factor;
+    for (element, before) in elements.iter_mut().zip(&*before).rev() {
+        let own = inverse * before;
+        inverse *= &*element;
+        *element = own;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_ff::{AdditiveGroup, PrimeField};
+
+    use super::*;
+
+    #[test]
+    fn quarters_and_signs() {
+        for k in 0..9u64 {
+            for value in [Fq::from(k), -Fq::from(k)] {
+                let quarter = value.quarter();
+                assert_eq!(quarter.double().double(), value);
+                assert!(ark_ff::BigInt(quarter.words()) < Fq::MODULUS);
+                assert_eq!(value.signed(0), value);
+                assert_eq!(value.signed(1), -value);
+            }
+        }
+        let value = Fq2::new(Fq::from(3u64), Fq::from(5u64));
+        assert_eq!(value.quarter().double().double(), value);
+        assert_eq!(value.signed(1), -value);
+    }
+
+    #[test]
+    fn inverses_share_an_inversion() {
+        let elements = [Fq::from(2u64), -Fq::from(7u64), Fq::from(1u64 << 40)];
+        let mut inverses = elements;
+        invert_all(&mut inverses, Fq::from(256u64));
+        for (element, inverse) in elements.iter().zip(inverses) {
+            assert_eq!(inverse * element, Fq::from(256u64));
+        }
+    }
+}
