@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ark_ec::AffineRepr;
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
-use ark_ff::{AdditiveGroup, BigInt, PrimeField, Zero};
+use ark_ff::{AdditiveGroup, BigInt, BigInteger, PrimeField, Zero};
 use rayon::prelude::*;
 
 use super::affine::{Adder, FEW_BUCKETS, Portable, Slots, Vector, segments};
@@ -33,8 +33,8 @@ const MIN_TASK: usize = 1 << 12;
 const TASKS_A_THREAD: usize = 4;
 /// Widest window, in bits.
 const MAX_WINDOW: u32 = 16;
-/// A scalar has 254 bits; a 255th, zero, says that the top digit is not negative.
-const SCALAR_BITS: u32 = 255;
+/// A magnitude has 253 bits; a 254th, zero, says that the top digit is not negative.
+const SCALAR_BITS: u32 = 254;
 
 /// See [`crate::backend::Backend::msm_g1_vartime`].
 pub(super) fn msm_vartime<C: Curve<BaseField: Coordinate>>(
@@ -79,32 +79,88 @@ where
     P: SWCurveConfig<ScalarField: PrimeField<BigInt = BigInt<4>>>,
     A: Adder<Field = P::BaseField>,
 {
-    let term = |(index, scalar): (usize, &P::ScalarField)| {
-        let counts = !scalar.is_zero() && !point(index).is_zero();
-        counts.then(|| Term { index: index as u32, scalar: scalar.into_bigint() })
+    assert!(scalars.len() <= 1 << 31, "an index and a sign in 32 bits");
+    let terms = Terms::new(|i| point(i).is_zero(), scalars);
+    let plan = Plan::new(&terms, rayon::current_num_threads());
+    let tasks: Vec<(u32, &[Term])> = (0..plan.n_windows())
+        .flat_map(|window| {
+            terms.of_window(window, plan.window_bits).chunks(plan.piece).map(move |piece| (window, piece))
+        })
+        .collect();
+    let task = |&(window, piece): &(u32, &[Term])| {
+        let sum = Task::new(adder(), plan, window, piece.len()).run(&point, piece, stop)?;
+        Some((window, sum))
     };
-    let terms: Vec<Term> = scalars.par_iter().enumerate().filter_map(term).collect();
-    let plan = Plan::new(terms.len(), rayon::current_num_threads());
-    let pieces: Vec<&[Term]> = terms.chunks(plan.piece.max(1)).collect();
-    let task = |task: usize| {
-        let (window, piece) = (task / pieces.len(), pieces[task % pieces.len()]);
-        Task::new(adder(), plan, window as u32, piece.len()).run(&point, piece, stop)
-    };
-    let n_tasks = plan.n_windows() as usize * pieces.len();
-    let sums = (0..n_tasks).into_par_iter().with_max_len(1).map(task).collect::<Option<Vec<_>>>()?;
-    let sum = sums.chunks(pieces.len().max(1)).rev().fold(Projective::zero(), |mut sum, window| {
+    let sums = tasks.par_iter().with_max_len(1).map(task).collect::<Option<Vec<_>>>()?;
+    let sum = (0..plan.n_windows()).rev().fold(Projective::zero(), |mut sum: Projective<P>, window| {
         for _ in 0..plan.window_bits {
             sum.double_in_place();
         }
-        sum + window.iter().sum::<Projective<P>>()
+        sum + sums.iter().filter(|(of, _)| *of == window).map(|(_, sum)| sum).sum::<Projective<P>>()
     });
     (!stop.load(Ordering::Relaxed)).then_some(sum)
 }
 
-/// A point that counts, and how often.
+/// A point that counts, with the magnitude of its scalar.
 struct Term {
-    index: u32,
+    /// `index * 2 + sign`.
+    entry: u32,
     scalar: BigInt<4>,
+}
+
+/// The longest magnitudes of each class of terms, in bits: those of a field element negated where that is shorter, and of
+/// what a witness is full of, bits and words.
+const CLASSES: [u32; 6] = [253, 128, 64, 32, 16, 1];
+
+/// The terms that count, longest class first.
+struct Terms {
+    terms: Vec<Term>,
+    /// How many terms are in a class or in one of those before it.
+    ends: [usize; CLASSES.len()],
+}
+
+impl Terms {
+    fn new<F: PrimeField<BigInt = BigInt<4>>>(
+        is_infinity: impl Fn(usize) -> bool + Sync,
+        scalars: &[F],
+    ) -> Self {
+        let sorted = |(chunk, scalars): (usize, &[F])| {
+            let mut classes = [const { Vec::new() }; CLASSES.len()];
+            for (place, scalar) in scalars.iter().enumerate() {
+                let index = chunk * CHUNK + place;
+                if scalar.is_zero() || is_infinity(index) {
+                    continue;
+                }
+                let (scalar, mut negated) = (scalar.into_bigint(), F::MODULUS);
+                negated.sub_with_borrow(&scalar);
+                let negative = negated < scalar;
+                let scalar = if negative { negated } else { scalar };
+                let bits = scalar.num_bits();
+                let class = CLASSES.iter().rposition(|longest| bits <= *longest).expect("half of the field");
+                classes[class].push(Term { entry: (index as u32) << 1 | u32::from(negative), scalar });
+            }
+            classes
+        };
+        let mut chunks: Vec<_> = scalars.par_chunks(CHUNK).enumerate().map(sorted).collect();
+        let mut ends = [0; CLASSES.len()];
+        let mut terms = Vec::with_capacity(chunks.iter().flatten().map(Vec::len).sum());
+        for (class, end) in ends.iter_mut().enumerate() {
+            for chunk in &mut chunks {
+                // Taken, so that its memory is given back before the next is copied.
+                terms.append(&mut core::mem::take(&mut chunk[class]));
+            }
+            *end = terms.len();
+        }
+        Self { terms, ends }
+    }
+
+    /// The terms that may have a digit other than zero in this window.
+    fn of_window(&self, window: u32, window_bits: u32) -> &[Term] {
+        // A digit takes in the bit below its window.
+        let lowest = (window * window_bits).saturating_sub(1);
+        let n_classes = CLASSES.iter().take_while(|longest| **longest > lowest).count();
+        &self.terms[..n_classes.checked_sub(1).map_or(0, |last| self.ends[last])]
+    }
 }
 
 /// How the work is cut up.
@@ -116,18 +172,21 @@ struct Plan {
 }
 
 impl Plan {
-    /// What costs the fewest additions for `n` points on so many threads.
-    fn new(n: usize, n_threads: usize) -> Self {
+    /// What costs the fewest additions on so many threads.
+    fn new(terms: &Terms, n_threads: usize) -> Self {
+        let lens = |window_bits: u32| {
+            (0..SCALAR_BITS.div_ceil(window_bits))
+                .map(move |window| terms.of_window(window, window_bits).len())
+        };
         let plan = |window_bits: u32| {
-            let n_windows = SCALAR_BITS.div_ceil(window_bits) as usize;
-            let n_pieces = (TASKS_A_THREAD * n_threads).div_ceil(n_windows).min(n.div_ceil(MIN_TASK)).max(1);
-            Self { window_bits, piece: n.div_ceil(n_pieces) }
+            let piece = lens(window_bits).sum::<usize>().div_ceil(TASKS_A_THREAD * n_threads);
+            Self { window_bits, piece: piece.max(MIN_TASK) }
         };
         let cost = |plan: &Self| {
             let buckets = 1usize << (plan.window_bits - 1);
             // Two additions a bucket, dearer than those of the points: projective ones, or small batches.
             let of_buckets = buckets * if buckets <= FEW_BUCKETS { 4 } else { 3 };
-            plan.n_windows() as usize * (n + n.div_ceil(plan.piece.max(1)) * of_buckets)
+            lens(plan.window_bits).map(|n| n + n.div_ceil(plan.piece) * of_buckets).sum::<usize>()
         };
         (2..=MAX_WINDOW).map(plan).min_by_key(cost).expect("the range of widths is not empty")
     }
@@ -162,7 +221,7 @@ struct Task<A: Adder> {
     digits: Vec<i32>,
     /// The end of each bucket in `order`; the first is that of digits of zero, which are left out.
     ends: Vec<u32>,
-    /// Places in the chunk, sorted by the digit's magnitude.
+    /// `index * 2 + sign` of the chunk's points, sorted by the digit's magnitude.
     order: Vec<u32>,
 }
 
@@ -194,15 +253,15 @@ impl<A: Adder> Task<A> {
             let n = self.sort(terms);
             let first = self.ends.len() - 1;
             let Slots { adder, slots, .. } = &mut self.slots;
-            for (slots, places) in slots[first..].chunks_mut(AHEAD).zip(self.order[..n].chunks(AHEAD)) {
+            for (slots, entries) in slots[first..].chunks_mut(AHEAD).zip(self.order[..n].chunks(AHEAD)) {
                 // Fetched before any is used: the processor then waits for all of them at once.
                 let mut points = [(P::BaseField::ZERO, P::BaseField::ZERO); AHEAD];
-                for (copy, &place) in points.iter_mut().zip(places) {
-                    let Affine { x, y, .. } = point(terms[place as usize].index as usize);
+                for (copy, &entry) in points.iter_mut().zip(entries) {
+                    let Affine { x, y, .. } = point((entry >> 1) as usize);
                     *copy = (x, y);
                 }
-                for ((slot, (x, y)), &place) in slots.iter_mut().zip(points).zip(places) {
-                    *slot = adder.enter(x, y, u32::from(self.digits[place as usize] < 0));
+                for ((slot, (x, y)), &entry) in slots.iter_mut().zip(points).zip(entries) {
+                    *slot = adder.enter(x, y, entry & 1);
                 }
             }
             self.add_up(first as u32);
@@ -223,10 +282,10 @@ impl<A: Adder> Task<A> {
         for end in &mut self.ends {
             start += core::mem::replace(end, start);
         }
-        for (place, digit) in (0..).zip(&self.digits[..terms.len()]) {
+        for (term, digit) in terms.iter().zip(&self.digits) {
             if *digit != 0 {
                 let end = &mut self.ends[digit.unsigned_abs() as usize];
-                self.order[*end as usize] = place;
+                self.order[*end as usize] = term.entry ^ u32::from(*digit < 0);
                 *end += 1;
             }
         }
@@ -256,15 +315,16 @@ impl<A: Adder> Task<A> {
 mod tests {
     use ark_bn254::{Fr, G2Affine, G2Projective};
     use ark_ec::{CurveGroup, PrimeGroup};
-    use ark_ff::One;
+    use ark_ff::{Field, One};
 
     use super::*;
 
     /// Digits put together again are the scalar, at every width.
     #[test]
     fn digits_are_the_scalar() {
+        let half = -Fr::from(2u64).inverse().expect("not zero");
         let scalars =
-            [Fr::zero(), Fr::one(), -Fr::one(), Fr::from(0x8000_8000_8000_8000u64), -Fr::from(12_345u64)];
+            [Fr::zero(), Fr::one(), half, Fr::from(0x8000_8000_8000_8000u64), half - Fr::from(12_345u64)];
         for c in 2..=MAX_WINDOW {
             for scalar in scalars {
                 let integer = scalar.into_bigint();
@@ -277,6 +337,34 @@ mod tests {
                 assert_eq!(sum, scalar, "{c} bits");
             }
         }
+    }
+
+    /// Every term is in a class long enough for it, with its sign, and in no window that its class does not reach.
+    #[test]
+    fn terms_are_sorted_by_length() {
+        let small = [0u64, 1, 2, 0xffff, 0x1_0000, u64::from(u32::MAX), 1 << 32, u64::MAX];
+        let powers = [64, 65, 127, 128, 129, 252].map(|bits| Fr::from(2u64).pow([bits]));
+        let scalars: Vec<Fr> =
+            small.into_iter().map(Fr::from).chain(powers).flat_map(|scalar| [scalar, -scalar]).collect();
+        let terms = Terms::new(|i| i == 2, &scalars);
+        // Two zeros, and the infinity.
+        assert_eq!(terms.terms.len(), scalars.len() - 3);
+        for term in &terms.terms {
+            let value = Fr::from_bigint(term.scalar).expect("below the modulus");
+            assert_eq!(scalars[(term.entry >> 1) as usize], if term.entry & 1 == 1 { -value } else { value });
+        }
+        for c in 2..=MAX_WINDOW {
+            for window in 0..SCALAR_BITS.div_ceil(c) {
+                let n = terms.of_window(window, c).len();
+                assert!(terms.terms[n..].iter().all(|term| digit(&term.scalar, window, c) == 0));
+            }
+        }
+        assert_eq!(terms.of_window(0, 16).len(), terms.terms.len());
+        assert_eq!(
+            terms.of_window(9, 16).len(),
+            6,
+            "2^128, 2^129, 2^252 and their negatives have more than 128 bits"
+        );
     }
 
     /// On G2: infinity, repeated points, zeros, ones, short and full scalars, more than one chunk and piece.

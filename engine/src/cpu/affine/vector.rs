@@ -7,7 +7,10 @@
 use zeroize::Zeroize;
 
 use super::{Adder, BATCH, add_exceptional};
-use crate::cpu::lanes::{Coordinate, Kernel, Lanes, MAX_LANES, invert_all};
+use crate::cpu::lanes::{Coordinate, Kernel, Lanes, MAX_LANES, invert_all, prefetch};
+
+/// Vectors whose slots are fetched ahead of their use.
+const AHEAD: usize = 2;
 
 /// An affine point in one line of the cache, in G1; at infinity `x` is marked.
 #[derive(Clone, Copy)]
@@ -128,6 +131,10 @@ impl<L: Lanes, F: Coordinate> Kernel for AddBatch<'_, L, F> {
         let one = F::split(lanes, &F::splat(lanes, &F::ONE.row()));
         let mut products = [one; 2];
         for (i, pairs) in self.pairs.chunks(L::LANES).enumerate() {
+            for &[into, from] in self.pairs.iter().skip((i + AHEAD) * L::LANES).take(L::LANES) {
+                prefetch(&self.slots[into as usize]);
+                prefetch(&self.slots[from as usize]);
+            }
             let (p, q, without) = self.load_x(pairs);
             if without != 0 {
                 let lacks = |(i, _): &(usize, &[u32; 2])| without >> i & 1 == 1;

@@ -131,6 +131,19 @@ pub(super) trait Lanes: Copy + Send + Sync + 'static {
     fn canonical<M: Modulus>(self, a: &Self::Loose) -> Self::Tight;
 }
 
+/// Asks for the line of the cache in which a value begins, ahead of its use.
+#[inline(always)]
+pub(super) fn prefetch<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 processor has the instruction, and it does not fault.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
 /// `t 2^260` for `t 2^256`: a constant factor that leaves the other one in ark-ff's form.
 pub(super) fn to_260<M: Modulus>(t: M) -> [u64; 4] {
     (t * M::from(16u64)).words()
