@@ -1,14 +1,17 @@
 //! Every backend gives the points of `naive`, on both curves: at the sizes where tiles and workgroups have their edges, and
 //! for the scalars and points that formulas have their exceptions at.
 
+use std::sync::atomic::AtomicBool;
+
+use ark_bn254::{Fr, G2Projective, g2};
 use ark_ec::{
     AffineRepr, CurveGroup, VariableBaseMSM,
-    short_weierstrass::{Affine, Projective},
+    short_weierstrass::{Affine, Projective, SWCurveConfig},
 };
 use ark_ff::{PrimeField, Zero};
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
-use blindsum_engine::error::{EngineError, Misuse};
+use blindsum_engine::cpu::{Cpu, CpuAt, Width};
+use blindsum_engine::error::{DeviceError, EngineError, Misuse};
 use blindsum_engine::naive;
 use blindsum_engine::points::{Curve, G1, Grumpkin, Points};
 use rand_chacha::ChaCha20Rng;
@@ -96,7 +99,11 @@ fn scalars<F: PrimeField>(family: &str, n: usize, rng: &mut ChaCha20Rng) -> Vec<
 const POINTS: [&str; 6] =
     ["random", "repeated", "opposite pairs", "a progression", "infinity among them", "all infinity"];
 
-fn points<C: Curve>(family: &str, n: usize, rng: &mut ChaCha20Rng) -> Vec<Affine<C>> {
+fn points<C: SWCurveConfig<ScalarField: PrimeField>>(
+    family: &str,
+    n: usize,
+    rng: &mut ChaCha20Rng,
+) -> Vec<Affine<C>> {
     let start: Projective<C> = Affine::<C>::generator() * random::<C::ScalarField>(rng);
     let step: Projective<C> = Affine::<C>::generator() * random::<C::ScalarField>(rng);
     let mut current = start;
@@ -292,19 +299,47 @@ fn check_reuse(backend: &dyn Backend) {
     assert_eq!(got, naive::msm(&all[..37], &scalars[..37]), "{}", backend.name());
 }
 
+/// The CPU at every width that this processor has.
+fn widths() -> impl Iterator<Item = CpuAt> {
+    Width::ALL.into_iter().filter_map(|width| Cpu::at(width).ok())
+}
+
 #[test]
 fn cpu_msm_is_naive_on_g1() {
-    check_msm_all::<G1>(&Cpu);
+    widths().for_each(|cpu| check_msm_all::<G1>(&cpu));
 }
 
 #[test]
 fn cpu_msm_is_naive_on_grumpkin() {
-    check_msm_all::<Grumpkin>(&Cpu);
+    widths().for_each(|cpu| check_msm_all::<Grumpkin>(&cpu));
 }
 
 #[test]
 fn cpu_msm_signed_is_naive() {
-    check_signed_all(&Cpu);
+    widths().for_each(|cpu| check_signed_all(&cpu));
+}
+
+/// In G2 the CPU is the only backend.
+#[test]
+fn cpu_sums_in_g2() {
+    let (stop, mut rng) = (AtomicBool::new(false), ChaCha20Rng::seed_from_u64(SEED));
+    for of_points in POINTS {
+        for n in [0, 1, 2, 7, 8, 9, 65, 600] {
+            let points = points::<g2::Config>(of_points, n, &mut rng);
+            for of_scalars in SCALARS {
+                let scalars: Vec<Fr> = scalars(of_scalars, n, &mut rng);
+                let expected = G2Projective::msm(&points, &scalars).expect("equal lengths");
+                for cpu in widths() {
+                    assert_eq!(
+                        cpu.sum_g2_vartime(|i| points[i], &scalars, &stop),
+                        Some(expected),
+                        "{}: {n} points ({of_points}), scalars {of_scalars}, seed {SEED:#x}",
+                        cpu.name()
+                    );
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -312,9 +347,11 @@ fn cpu_is_naive_on_one_thread_and_on_many() {
     for threads in [1, 7] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         pool.install(|| {
-            check_msm::<G1>(&Cpu, 257, "random", "uniform");
-            for n_rows in [1, 3, 40] {
-                check_signed(&Cpu, 3 * LARGE, 16, "random", &vec!["uniform"; n_rows]);
+            for cpu in widths() {
+                check_msm::<G1>(&cpu, 257, "random", "uniform");
+                for n_rows in [1, 3, 40] {
+                    check_signed(&cpu, 3 * LARGE, 16, "random", &vec!["uniform"; n_rows]);
+                }
             }
         });
     }
@@ -322,8 +359,26 @@ fn cpu_is_naive_on_one_thread_and_on_many() {
 
 #[test]
 fn cpu_refuses_misuse_and_goes_on() {
-    check_misuse(&Cpu);
-    check_reuse(&Cpu);
+    for cpu in widths() {
+        check_misuse(&cpu);
+        check_reuse(&cpu);
+    }
+}
+
+/// The widest is the last of those there are, and the others are refused by name.
+#[test]
+fn a_width_is_there_or_refused() {
+    assert_eq!(widths().last().expect("portable").width(), Width::widest());
+    assert!(Width::Portable.is_available());
+    for width in Width::ALL {
+        match Cpu::at(width) {
+            Ok(cpu) => assert!(width.is_available() && cpu.name() == format!("cpu:{}", width.name())),
+            Err(error) => {
+                assert!(!width.is_available());
+                assert!(matches!(error, DeviceError::MissingFeature { .. }), "{error}");
+            }
+        }
+    }
 }
 
 /// On llvmpipe as on any GPU. A machine without an adapter fails these tests: build with `SKIP_GPU_TESTS=1` to see
@@ -333,7 +388,6 @@ mod gpu {
     use std::sync::OnceLock;
     use std::time::Duration;
 
-    use blindsum_engine::error::DeviceError;
     use blindsum_engine::gpu::{Gpu, GpuLimits, Limbs, MsmTuning};
     use blindsum_engine::twin::Twin;
 
