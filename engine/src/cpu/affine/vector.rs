@@ -155,7 +155,7 @@ impl<L: Lanes, F: Coordinate> Kernel for AddBatch<'_, L, F> {
                 elements[side * L::LANES + i] = F::from_row(&rows[i]);
             }
         }
-        invert_all(&mut elements[..2 * L::LANES], F::from(256u64));
+        invert_all(&mut elements[..2 * L::LANES]);
         let mut inverses = [one; 2];
         for (side, inverse) in inverses.iter_mut().enumerate() {
             let mut rows = [F::ONE.row(); MAX_LANES];

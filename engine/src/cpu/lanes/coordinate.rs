@@ -4,7 +4,7 @@ use ark_bn254::Fq2;
 use ark_ff::Field;
 use zeroize::Zeroize;
 
-use super::{Lanes, MAX_LANES, Modulus, Rows};
+use super::{Lanes, MAX_LANES, Modulus, Rows, inverse};
 
 /// A field whose elements can be coordinates. The operations are those of [`Lanes`], with the same bounds for every
 /// component, except that what is tight is also below `2 p`.
@@ -24,6 +24,8 @@ pub(in crate::cpu) trait Coordinate: Field {
     fn signed(self, negative: u32) -> Self;
     /// A quarter of the element, without a branch.
     fn quarter(self) -> Self;
+    /// `256 / self`: for products that divide by `2^260`, the inverse. `None` for zero.
+    fn invert(self) -> Option<Self>;
 
     fn load<L: Lanes>(lanes: L, rows: &[&Self::Row; MAX_LANES]) -> Self::Words<L>;
     fn store<L: Lanes>(lanes: L, words: &Self::Words<L>) -> [Self::Row; MAX_LANES];
@@ -91,6 +93,11 @@ impl<M: Modulus> Coordinate for M {
     #[inline(always)]
     fn quarter(self) -> Self {
         Self::from_words(quarter_words::<M>(self.words()))
+    }
+
+    #[inline(always)]
+    fn invert(self) -> Option<Self> {
+        inverse::invert(self)
     }
 
     #[inline(always)]
@@ -190,6 +197,13 @@ impl Coordinate for Fq2 {
         Self::new(self.c0.quarter(), self.c1.quarter())
     }
 
+    /// By the norm: `(a_0 - a_1 u) / (a_0^2 + a_1^2)`.
+    #[inline(always)]
+    fn invert(self) -> Option<Self> {
+        let inverse = inverse::invert(self.c0.square() + self.c1.square())?;
+        Some(Self::new(self.c0 * inverse, -self.c1 * inverse))
+    }
+
     #[inline(always)]
     fn load<L: Lanes>(lanes: L, rows: &[&[[u64; 4]; 2]; MAX_LANES]) -> [L::Words; 2] {
         let (mut c0, mut c1) = ([&rows[0][0]; MAX_LANES], [&rows[0][1]; MAX_LANES]);
@@ -279,8 +293,8 @@ impl Coordinate for Fq2 {
     }
 }
 
-/// The inverses of elements none of which is zero, each times `factor`, with one inversion.
-pub(in crate::cpu) fn invert_all<F: Field>(elements: &mut [F], factor: F) {
+/// `256 / element` of every element, none of which is zero, with one inversion.
+pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
     let mut product = F::ONE;
     let mut before = [F::ZERO; 2 * MAX_LANES];
     let before = &mut before[..elements.len()];
@@ -288,7 +302,7 @@ pub(in crate::cpu) fn invert_all<F: Field>(elements: &mut [F], factor: F) {
         *before = product;
         product *= element;
     }
-    let mut inverse = product.inverse().expect("a product of elements that are not zero") * factor;
+    let mut inverse = product.invert().expect("a product of elements that are not zero");
     for (element, before) in elements.iter_mut().zip(&*before).rev() {
         let own = inverse * before;
         inverse *= &*element;
@@ -314,6 +328,8 @@ mod tests {
             }
         }
         let value = Fq2::new(Fq::from(3u64), Fq::from(5u64));
+        assert_eq!(value.invert(), Some(Fq2::from(256u64) / value));
+        assert_eq!(Fq2::ZERO.invert(), None);
         assert_eq!(value.quarter().double().double(), value);
         assert_eq!(value.signed(1), -value);
     }
@@ -322,7 +338,7 @@ mod tests {
     fn inverses_share_an_inversion() {
         let elements = [Fq::from(2u64), -Fq::from(7u64), Fq::from(1u64 << 40)];
         let mut inverses = elements;
-        invert_all(&mut inverses, Fq::from(256u64));
+        invert_all(&mut inverses);
         for (element, inverse) in elements.iter().zip(inverses) {
             assert_eq!(inverse * element, Fq::from(256u64));
         }

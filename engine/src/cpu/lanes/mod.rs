@@ -30,6 +30,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod coordinate;
+mod inverse;
 
 use ark_ff::{BigInt, PrimeField};
 
