@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use ark_bn254::{Fq, Fr};
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
+use blindsum_engine::cpu::{Cpu, Width};
 use blindsum_engine::engine::{BackendChoice, Engine};
 use blindsum_engine::error::{DeviceError, EngineError};
 use blindsum_engine::gpu::{AdapterReport, Gpu, adapters};
@@ -61,6 +61,8 @@ struct Processor {
     threads: usize,
     /// What the mask kernel of the CPU backend runs.
     instruction_set: &'static str,
+    /// The lanes that the sums and transforms of the CPU backend run in.
+    lanes: &'static str,
     features: Vec<&'static str>,
 }
 
@@ -337,14 +339,18 @@ fn processor() -> Processor {
         architecture: std::env::consts::ARCH,
         threads: std::thread::available_parallelism().map_or(1, Into::into),
         instruction_set: Cpu::instruction_set(),
+        lanes: Width::widest().name(),
         features: std::mem::take(&mut features),
     }
 }
 
 fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
-    let Processor { architecture, threads, instruction_set, features } = &report.processor;
+    let Processor { architecture, threads, instruction_set, lanes, features } = &report.processor;
     writeln!(out, "blindsum {}", report.version)?;
-    writeln!(out, "\nprocessor  {architecture}, {threads} threads, masks run {instruction_set}")?;
+    writeln!(
+        out,
+        "\nprocessor  {architecture}, {threads} threads, masks run {instruction_set}, sums and transforms {lanes}"
+    )?;
     writeln!(out, "           {}", features.join(" "))?;
     if report.adapters.is_empty() {
         writeln!(out, "\nadapters   none")?;

@@ -72,10 +72,10 @@ impl<L: Lanes, F: Coordinate> Adder for Vector<L, F> {
 }
 
 impl<L: Lanes, F: Coordinate> Drop for Vector<L, F> {
+    /// Vectors have no `Zeroize`: they are overwritten with ones, which the compiler must believe to be read.
     fn drop(&mut self) {
-        // SAFETY is not asked for here: a vector type has no `Zeroize`, so the bytes are overwritten by ordinary products.
         let one = F::split(self.lanes, &F::splat(self.lanes, &F::ONE.row()));
-        self.before.iter_mut().for_each(|before| *before = one);
+        self.before.fill(one);
         core::hint::black_box(&self.before);
     }
 }
@@ -90,17 +90,23 @@ struct AddBatch<'a, L: Lanes, F: Coordinate> {
 }
 
 impl<L: Lanes, F: Coordinate> AddBatch<'_, L, F> {
+    /// A coordinate of one side of a vector of pairs. Lanes beyond the last pair repeat it.
+    #[inline(always)]
+    fn load(&self, pairs: &[[u32; 2]], side: usize, coordinate: fn(&Slot<F::Row>) -> &F::Row) -> F::Words<L> {
+        let row = |i: usize| coordinate(&self.slots[pairs[i.min(pairs.len() - 1)][side] as usize]);
+        let mut rows = [row(0); MAX_LANES];
+        for (i, place) in rows.iter_mut().enumerate().take(L::LANES).skip(1) {
+            *place = row(i);
+        }
+        F::load(self.lanes, &rows)
+    }
+
     /// The x-coordinates of a vector of pairs, and which lanes have no chord: these get `0` and `1`, whose difference has an
-    /// inverse. Lanes beyond the last pair repeat it and have no chord either.
+    /// inverse. Lanes beyond the last pair have none either.
     #[inline(always)]
     fn load_x(&self, pairs: &[[u32; 2]]) -> (F::Words<L>, F::Words<L>, u32) {
         let lanes = self.lanes;
-        let slot = |i: usize, side: usize| &self.slots[pairs[i.min(pairs.len() - 1)][side] as usize].x;
-        let (mut p, mut q) = ([slot(0, 0); MAX_LANES], [slot(0, 1); MAX_LANES]);
-        for i in 1..L::LANES {
-            (p[i], q[i]) = (slot(i, 0), slot(i, 1));
-        }
-        let (p, q) = (F::load(lanes, &p), F::load(lanes, &q));
+        let (p, q) = (self.load(pairs, 0, |slot| &slot.x), self.load(pairs, 1, |slot| &slot.x));
         let absent = (1u32 << L::LANES) - (1u32 << pairs.len());
         let without = F::equal(lanes, &p, &q) | F::marked(lanes, &p) | F::marked(lanes, &q) | absent;
         if without == 0 {
@@ -113,12 +119,7 @@ impl<L: Lanes, F: Coordinate> AddBatch<'_, L, F> {
 
     #[inline(always)]
     fn load_y(&self, pairs: &[[u32; 2]]) -> (F::Words<L>, F::Words<L>) {
-        let slot = |i: usize, side: usize| &self.slots[pairs[i.min(pairs.len() - 1)][side] as usize].y;
-        let (mut p, mut q) = ([slot(0, 0); MAX_LANES], [slot(0, 1); MAX_LANES]);
-        for i in 1..L::LANES {
-            (p[i], q[i]) = (slot(i, 0), slot(i, 1));
-        }
-        (F::load(self.lanes, &p), F::load(self.lanes, &q))
+        (self.load(pairs, 0, |slot| &slot.y), self.load(pairs, 1, |slot| &slot.y))
     }
 }
 
@@ -137,8 +138,8 @@ impl<L: Lanes, F: Coordinate> Kernel for AddBatch<'_, L, F> {
             }
             let (p, q, without) = self.load_x(pairs);
             if without != 0 {
-                let lacks = |(i, _): &(usize, &[u32; 2])| without >> i & 1 == 1;
-                self.exceptional.extend(pairs.iter().enumerate().filter(lacks).map(|(_, pair)| *pair));
+                let lacking = pairs.iter().enumerate().filter(|(i, _)| without >> i & 1 == 1);
+                self.exceptional.extend(lacking.map(|(_, pair)| *pair));
             }
             let difference = F::minus(lanes, &F::split(lanes, &q), &F::split(lanes, &p));
             let product = &mut products[i & 1];

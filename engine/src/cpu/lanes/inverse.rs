@@ -108,7 +108,7 @@ fn combine_modular<M: Modulus>(u: &Number, v: &Number, f: i64, g: i64) -> Number
     let words = shift(words, high);
     // Between -p and 2 p.
     if high < 0 {
-        return subtract(words, subtract([0; 4], p).0).0;
+        return subtract(p, subtract([0; 4], words).0).0;
     }
     let (less, borrow) = subtract(words, p);
     if borrow { words } else { less }
