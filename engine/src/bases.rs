@@ -1,9 +1,9 @@
 //! The bases of the vector commitment: `G_0 .. G_{d-1}`, hashed to the curve.
 //!
 //! `G_j = hash_to_curve("blindsum/basis", j)` and `H = hash_to_curve("blindsum/blinding", 0)`: there
-//! is no trusted setup and nobody knows a relation between them. Deriving one costs about 20
-//! microseconds (a square root), so they are derived once, in parallel, and kept in a file that is
-//! checked by digest and memory-mapped (see [`cache`]). Nothing here is secret.
+//! is no trusted setup and nobody knows a relation between them. Deriving one costs two square roots,
+//! so they are derived once, by [`Cpu::hash_to_curve`], and kept in a file that is checked by digest and
+//! memory-mapped (see [`cache`]). Nothing here is secret.
 
 mod cache;
 
@@ -19,6 +19,7 @@ pub use cache::CacheError;
 
 use crate::{
     cache_dir::cache_dir,
+    cpu::Cpu,
     curve::{self, Point},
     error::{EngineError, Misuse},
     points::{Grumpkin, PackedPoint, Points},
@@ -26,6 +27,9 @@ use crate::{
 
 /// The name under which the bases are hashed to the curve.
 pub const BASIS_NAME: &str = "blindsum/basis";
+
+/// Bases that verification derives at a time.
+const BLOCK: usize = 1 << 16;
 
 /// Most coordinates that a vector may have: `2^32`.
 pub const MAX_DIMENSION: u64 = 1 << 32;
@@ -45,7 +49,8 @@ impl Bases {
     /// The directory is `directory`, else the environment variable `BLINDSUM_CACHE`, else the
     /// user's cache directory. A cache that is longer than `d` serves; a shorter one is extended; a
     /// damaged one, or one of another version, is rebuilt with a warning. Any number of processes
-    /// may do this at the same time: a file is only ever replaced whole.
+    /// may do this at the same time: a file is only ever replaced whole. What is derived goes into the
+    /// file as it comes: the memory in use is a mebibyte or two a thread, whatever `d` is.
     ///
     /// # Errors
     /// [`Misuse::OutOfRange`] if `d` exceeds [`MAX_DIMENSION`]; [`CacheError`] if there is no
@@ -65,20 +70,19 @@ impl Bases {
         };
         let kept = kept.as_ref().map_or(&[][..], |mapped| mapped.points());
         tracing::info!(have = kept.len(), d, "deriving commitment bases");
-        let mut points = kept.to_vec();
-        points.par_extend((kept.len()..d).into_par_iter().map(derive));
+        let written = cache::write(&path, d, |first, points| {
+            let n_kept = kept.len().saturating_sub(first).min(points.len());
+            let (copied, derived) = points.split_at_mut(n_kept);
+            copied.copy_from_slice(&kept[first.min(kept.len())..][..n_kept]);
+            derive(first + n_kept, derived);
+        })?;
         // Another process may have written as many meanwhile: a shorter file should not replace a longer one.
         if let cache::Loaded::Good(mapped) = cache::load(&path, d)?
             && mapped.points().len() >= d
         {
             return Ok(Self::mapped(mapped, d));
         }
-        cache::store(&path, &points)?;
-        match cache::load(&path, d)? {
-            cache::Loaded::Good(mapped) if mapped.points().len() >= d => Ok(Self::mapped(mapped, d)),
-            // Replaced by a shorter one since: what was derived here is as good.
-            _ => Ok(Self { points: Points::from_packed(points) }),
-        }
+        Ok(Self::mapped(written.replace(&path)?, d))
     }
 
     /// Derives the first `d` bases in memory, without a cache.
@@ -87,7 +91,9 @@ impl Bases {
     /// [`Misuse::OutOfRange`] if `d` exceeds [`MAX_DIMENSION`].
     pub fn derive(d: usize) -> Result<Self, Misuse> {
         check_dimension(d)?;
-        Ok(Self { points: Points::from_packed((0..d).into_par_iter().map(derive).collect()) })
+        let mut points = vec![PackedPoint::INFINITY; d];
+        derive(0, &mut points);
+        Ok(Self { points: Points::from_packed(points) })
     }
 
     fn mapped(mapped: cache::Mapped, d: usize) -> Self {
@@ -156,7 +162,7 @@ impl Bases {
         let d = self.len() as u64;
         let drawn: Vec<usize> =
             (0..if d == 0 { 0 } else { count }).map(|_| (rng.next_u64() % d) as usize).collect();
-        self.verify_derivation(drawn.into_par_iter())
+        self.verify_derivation(drawn.len(), |i| drawn[i])
     }
 
     /// Checks that every base is on the curve and derives all of them again.
@@ -165,7 +171,7 @@ impl Bases {
     /// [`CacheError::WrongBase`] naming an index found wrong.
     pub fn verify_all(&self) -> Result<(), CacheError> {
         self.verify_curve()?;
-        self.verify_derivation((0..self.len()).into_par_iter())
+        self.verify_derivation(self.len(), |i| i)
     }
 
     fn verify_curve(&self) -> Result<(), CacheError> {
@@ -179,11 +185,22 @@ impl Bases {
         }
     }
 
-    fn verify_derivation(&self, indices: impl ParallelIterator<Item = usize>) -> Result<(), CacheError> {
-        match indices.find_any(|&index| derive(index) != self.as_slice()[index]) {
-            Some(index) => Err(CacheError::WrongBase { index }),
-            None => Ok(()),
+    /// Derives the bases `index(0) .. index(count - 1)` again.
+    fn verify_derivation(
+        &self,
+        count: usize,
+        index: impl Fn(usize) -> usize + Sync,
+    ) -> Result<(), CacheError> {
+        let mut derived = vec![PackedPoint::INFINITY; count.min(BLOCK)];
+        for first in (0..count).step_by(BLOCK) {
+            derived.truncate(count - first);
+            Cpu::hash_to_curve(BASIS_NAME, |i| index(first + i) as u64, &mut derived);
+            let differs = |i: usize| self.as_slice()[index(first + i)] != derived[i];
+            if let Some(i) = (0..derived.len()).find(|i| differs(*i)) {
+                return Err(CacheError::WrongBase { index: index(first + i) });
+            }
         }
+        Ok(())
     }
 }
 
@@ -193,8 +210,9 @@ impl std::fmt::Debug for Bases {
     }
 }
 
-fn derive(j: usize) -> PackedPoint {
-    PackedPoint::pack(&curve::hash_to_curve(BASIS_NAME, j as u64))
+/// The bases `G_first ..`.
+fn derive(first: usize, points: &mut [PackedPoint]) {
+    Cpu::hash_to_curve(BASIS_NAME, |i| (first + i) as u64, points);
 }
 
 fn check_dimension(d: usize) -> Result<(), Misuse> {

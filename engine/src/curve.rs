@@ -120,21 +120,43 @@ fn curve_equation(x: Fr) -> Fr {
     x.square() * x - Fr::from(17u8)
 }
 
+/// A try of [`hash_to_curve`]: an x-coordinate, and which of the two points above it is meant.
+pub(crate) struct Candidate {
+    x: Fr,
+    odd: bool,
+}
+
+impl Candidate {
+    /// `h = H("curve"; name, index u64, ctr u32)`; `x` is `h` with its two top bits cleared; `None` if `x >= r`. `y` is to be odd
+    /// iff the top bit of `h` is set.
+    pub(crate) fn hash(name: &str, index: u64, ctr: u32) -> Option<Self> {
+        let mut h = hash(Label::Curve, &[name.as_bytes(), &index.to_be_bytes(), &ctr.to_be_bytes()]);
+        let odd = h[0] & 0x80 != 0;
+        h[0] &= 0x3f;
+        Some(Self { x: from_bytes(&h, "x coordinate").ok()?, odd })
+    }
+
+    /// `y^2`, a square iff there are points with this `x`. It is never zero: no point has order two.
+    pub(crate) fn y_squared(&self) -> Fr {
+        curve_equation(self.x)
+    }
+
+    /// The point, from either root of [`Self::y_squared`].
+    pub(crate) fn point(&self, root: Fr) -> Point {
+        let y = if root.into_bigint().is_odd() == self.odd { root } else { -root };
+        Point::new_unchecked(self.x, y)
+    }
+}
+
 /// Hashes a public name and index to a point whose logarithm nobody knows.
 ///
-/// For `ctr = 0, 1, ...`: `h = H("curve"; name, index u64, ctr u32)`; `x` is `h` with its two top
-/// bits cleared; skipped if `x >= r` or `x^3 - 17` is no square; `y` is odd iff the top bit of `h`
-/// is set. The number of tries depends on the input, which is public.
+/// The first [`Candidate`] of `ctr = 0, 1, ...` that is on the curve. The number of tries depends on the input, which is public.
+/// For many at a time, with the same result: [`crate::cpu::Cpu::hash_to_curve`].
 pub fn hash_to_curve(name: &str, index: u64) -> Point {
     (0u32..)
         .find_map(|ctr| {
-            let mut h = hash(Label::Curve, &[name.as_bytes(), &index.to_be_bytes(), &ctr.to_be_bytes()]);
-            let odd = h[0] & 0x80 != 0;
-            h[0] &= 0x3f;
-            let x: Fr = from_bytes(&h, "x coordinate").ok()?;
-            let y = curve_equation(x).sqrt()?;
-            let y = if y.into_bigint().is_odd() == odd { y } else { -y };
-            Some(Point::new_unchecked(x, y))
+            let candidate = Candidate::hash(name, index, ctr)?;
+            Some(candidate.point(candidate.y_squared().sqrt()?))
         })
         .expect("half of all counters give a point")
 }

@@ -95,6 +95,26 @@ fn several_chunks_are_written_and_read() {
     assert_eq!(fs::read(&path).expect("there"), bytes);
 }
 
+/// Files of several blocks of two threads, from nothing and after a shorter one: the bytes are the same.
+#[test]
+fn long_files_are_written_block_by_block() {
+    let derived = Bases::derive((1 << 17) + 5).expect("small");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads");
+    pool.install(|| {
+        let (directory, path, short) = cache(50_000);
+        let body = HEADER..HEADER + 50_000 * 64;
+        assert!(short[body.clone()] == *bytemuck::cast_slice::<_, u8>(&derived.as_slice()[..50_000]));
+        assert!(open(&directory, derived.len()).as_slice() == derived.as_slice());
+        let long = fs::read(&path).expect("there");
+        assert!(long[body.clone()] == short[body]);
+        for shorter in [(1 << 15) - 1, 1 << 15] {
+            let (directory, path, _) = cache(shorter);
+            assert!(*open(&directory, 50_000).as_slice() == derived.as_slice()[..50_000], "after {shorter}");
+            assert!(fs::read(path).expect("there") == short, "after {shorter}");
+        }
+    });
+}
+
 #[test]
 fn damage_anywhere_is_found_and_repaired() {
     let d = 6;
@@ -207,4 +227,14 @@ fn an_unusable_directory_is_an_error() {
         Err(EngineError::Cache(CacheError::Io { path, .. })) => assert!(path.starts_with(&file)),
         other => panic!("expected an I/O error, got {other:?}"),
     }
+}
+
+/// A file that cannot take its place is removed again.
+#[test]
+fn an_error_leaves_nothing_behind() {
+    let (directory, path, _) = cache(3);
+    fs::remove_file(&path).expect("there");
+    fs::create_dir(&path).expect("writable");
+    assert!(matches!(Bases::open(Some(directory.path()), 3), Err(EngineError::Cache(CacheError::Io { .. }))));
+    assert_eq!(only_file(directory.path()), path);
 }

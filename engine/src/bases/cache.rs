@@ -8,14 +8,15 @@
 //! ```
 //! Integers are little-endian, except the byte order mark, which is written as the machine writes
 //! it: a file from a machine of the other kind is rebuilt. The checksum is the SHA-256 of the first
-//! 32 bytes and the table. A reader checks the chunks that it will use, in parallel.
+//! 32 bytes and the table. A reader checks the chunks that it will use, in parallel. A writer writes the
+//! body as it comes, then the table, and at last the header.
 //!
 //! The digests detect accidents. They are no defence against somebody who may write the file: the
 //! directory must belong to the user, and [`super::Bases::verify_all`] is there for those who doubt.
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Seek, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -95,21 +96,28 @@ impl AsRef<[PackedPoint]> for Mapped {
 
 /// Maps the file and checks its header and the chunks that hold the first `d` points.
 pub(super) fn load(path: &Path, d: usize) -> Result<Loaded, CacheError> {
-    let failed = |operation| move |source| CacheError::Io { operation, path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Loaded::Missing),
-        Err(error) => return Err(failed("open")(error)),
-    };
+    match File::open(path) {
+        Ok(file) => examine(&file, path, d),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Loaded::Missing),
+        Err(error) => Err(failed("open", path)(error)),
+    }
+}
+
+fn examine(file: &File, path: &Path, d: usize) -> Result<Loaded, CacheError> {
     // An empty file cannot be mapped everywhere.
-    if file.metadata().map_err(failed("inspect"))?.len() < HEADER_BYTES as u64 {
+    if file.metadata().map_err(failed("inspect", path))?.len() < HEADER_BYTES as u64 {
         return Ok(Loaded::Damaged("shorter than its header"));
     }
-    let map = MappedFile::map(&file).map_err(failed("map"))?;
+    let map = MappedFile::map(file).map_err(failed("map", path))?;
     Ok(match check(map.bytes(), d) {
         Ok(count) => Loaded::Good(Mapped { map, count }),
         Err(damage) => Loaded::Damaged(damage),
     })
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
+    let path = path.to_owned();
+    move |source| CacheError::Io { operation, path, source }
 }
 
 /// The number of points in a well-formed file, or what is wrong with it.
@@ -158,13 +166,49 @@ fn checksum(prefix: &[u8], table: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(prefix).chain_update(table).finalize().into()
 }
 
-/// Writes a file beside `path` and renames it, so that no reader ever sees half of it.
-pub(super) fn store(path: &Path, points: &[PackedPoint]) -> Result<(), CacheError> {
+/// A file that is written and has no name yet that a reader would look for. Dropped, it is removed.
+pub(super) struct Written {
+    temporary: Temporary,
+    file: File,
+    count: usize,
+}
+
+impl Written {
+    /// Renames the file to `path`, so that no reader ever sees half of it, and maps it.
+    pub(super) fn replace(mut self, path: &Path) -> Result<Mapped, CacheError> {
+        fs::rename(&self.temporary.path, path).map_err(failed("replace", path))?;
+        self.temporary.is_gone = true;
+        // By the handle: another process may have replaced the name since.
+        match examine(&self.file, path, self.count)? {
+            Loaded::Good(mapped) => Ok(mapped),
+            _ => Err(failed("read back", path)(io::ErrorKind::InvalidData.into())),
+        }
+    }
+}
+
+/// A file that is removed when its writer gives up.
+struct Temporary {
+    path: PathBuf,
+    is_gone: bool,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.is_gone {
+            // Another error is the one to report; a leftover is only clutter.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes a file of `count` points beside `path`. `fill(first, points)` puts the points from `first` on into its slice; it is
+/// called for one slice after the other, each of some chunks a thread.
+pub(super) fn write(
+    path: &Path,
+    count: usize,
+    fill: impl FnMut(usize, &mut [PackedPoint]),
+) -> Result<Written, CacheError> {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
-    let failed = |operation, path: &Path| {
-        let path = path.to_owned();
-        move |source| CacheError::Io { operation, path, source }
-    };
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(failed("create", directory))?;
     }
@@ -173,33 +217,40 @@ pub(super) fn store(path: &Path, points: &[PackedPoint]) -> Result<(), CacheErro
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |time| time.subsec_nanos());
     let temporary = path.with_extension(format!("{}-{serial}-{nanos}.tmp", std::process::id()));
-    let written = write(&temporary, points)
-        .map_err(failed("write", &temporary))
-        .and_then(|()| fs::rename(&temporary, path).map_err(failed("replace", path)));
-    if written.is_err() {
-        // The first error is the one to report; a leftover is only clutter.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    let file = File::options().read(true).write(true).create_new(true).open(&temporary);
+    let mut file = file.map_err(failed("create", &temporary))?;
+    let temporary = Temporary { path: temporary, is_gone: false };
+    write_body(&mut file, count, fill).map_err(failed("write", &temporary.path))?;
+    Ok(Written { temporary, file, count })
 }
 
-fn write(path: &Path, points: &[PackedPoint]) -> io::Result<()> {
-    let table: Vec<u8> = points
-        .par_chunks(CHUNK)
-        .flat_map_iter(|chunk| <[u8; 32]>::from(Sha256::digest(bytemuck::cast_slice::<_, u8>(chunk))))
-        .collect();
+fn write_body(
+    file: &mut File,
+    count: usize,
+    mut fill: impl FnMut(usize, &mut [PackedPoint]),
+) -> io::Result<()> {
+    let mut table = Vec::with_capacity(count.div_ceil(CHUNK) * DIGEST_BYTES);
+    let mut points = vec![PackedPoint::INFINITY; count.min(CHUNK * rayon::current_num_threads())];
+    file.write_all(&[0; HEADER_BYTES])?;
+    for first in (0..count).step_by(points.len().max(1)) {
+        points.truncate(count - first);
+        fill(first, &mut points);
+        let bytes: &[u8] = bytemuck::cast_slice(&points);
+        let chunks = bytes.par_chunks(CHUNK * POINT_BYTES);
+        table.par_extend(chunks.flat_map_iter(|chunk| <[u8; DIGEST_BYTES]>::from(Sha256::digest(chunk))));
+        file.write_all(bytes)?;
+    }
+    file.write_all(&table)?;
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend_from_slice(MAGIC);
     header.extend_from_slice(&VERSION.to_le_bytes());
     header.extend_from_slice(&BYTE_ORDER.to_ne_bytes());
-    header.extend_from_slice(&(points.len() as u64).to_le_bytes());
+    header.extend_from_slice(&(count as u64).to_le_bytes());
     header.extend_from_slice(&(CHUNK as u64).to_le_bytes());
     let sum = checksum(&header, &table);
     header.extend_from_slice(&sum);
     header.resize(HEADER_BYTES, 0);
-    let mut file = File::options().write(true).create_new(true).open(path)?;
+    file.rewind()?;
     file.write_all(&header)?;
-    file.write_all(bytemuck::cast_slice(points))?;
-    file.write_all(&table)?;
     file.sync_all()
 }

@@ -1,11 +1,13 @@
 //! The backend that is always there: portable Rust, vectorised by the compiler, spread over threads by rayon.
 
 mod affine;
+mod hash_to_curve;
 mod lanes;
 mod mask_expand;
 mod msm;
 mod msm_signed;
 mod ntt;
+mod square_root;
 mod sum_rows;
 
 pub use self::lanes::Width;
@@ -18,7 +20,7 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G1Projective, Grumpkin, Points};
+use crate::points::{G1, G1Projective, Grumpkin, PackedPoint, Points};
 
 /// The CPU at its widest, all threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +63,11 @@ impl Cpu {
     ) -> Option<G2Projective> {
         Self::widest().sum_g2_vartime(point, scalars, stop)
     }
+
+    /// `points[i] = hash_to_curve(name, index(i))`. See [`CpuAt::hash_to_curve`].
+    pub fn hash_to_curve(name: &str, index: impl Fn(usize) -> u64 + Sync, points: &mut [PackedPoint]) {
+        Self::widest().hash_to_curve(name, index, points);
+    }
 }
 
 impl CpuAt {
@@ -82,6 +89,12 @@ impl CpuAt {
         stop: &AtomicBool,
     ) -> Option<G2Projective> {
         msm::sum_vartime(self.0, point, scalars, stop)
+    }
+
+    /// `points[i] = hash_to_curve(name, index(i))`, the points of [`crate::curve::hash_to_curve`] and many at a time. Timing
+    /// depends on the names and indices.
+    pub fn hash_to_curve(self, name: &str, index: impl Fn(usize) -> u64 + Sync, points: &mut [PackedPoint]) {
+        hash_to_curve::hash_to_curve(self.0, name, index, points);
     }
 }
 
