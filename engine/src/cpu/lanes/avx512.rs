@@ -200,10 +200,10 @@ impl Avx512 {
     #[inline(always)]
     fn carry(self, mut limbs: Limbs) -> Limbs {
         let mask = self.all(MASK);
-        for i in 0..N_LIMBS - 1 {
-            limbs[i + 1] = self.plus(limbs[i + 1], self.right_signed::<52>(limbs[i]));
-            limbs[i] = self.and(limbs[i], mask);
-        }
+        unroll!(I in [0 1 2 3] {
+            limbs[I + 1] = self.plus(limbs[I + 1], self.right_signed::<52>(limbs[I]));
+            limbs[I] = self.and(limbs[I], mask);
+        });
         limbs
     }
 }
@@ -315,20 +315,20 @@ impl Lanes for Avx512 {
             let mut above = [zero; N_LIMBS + 1];
             columns[0] = self.add_low(columns[0], a.0[I], b.0[0]);
             let digit = self.add_low(zero, columns[0], self.all(Of::<M>::NEGATED_INVERSE));
-            for j in 1..N_LIMBS {
-                columns[j] = self.add_low(columns[j], a.0[I], b.0[j]);
-            }
-            for j in 0..N_LIMBS {
-                above[j + 1] = self.add_high(above[j + 1], a.0[I], b.0[j]);
-            }
-            for j in 0..N_LIMBS {
-                columns[j] = self.add_low(columns[j], digit, self.all(Of::<M>::P[j]));
-                above[j + 1] = self.add_high(above[j + 1], digit, self.all(Of::<M>::P[j]));
-            }
+            unroll!(J in [1 2 3 4] {
+                columns[J] = self.add_low(columns[J], a.0[I], b.0[J]);
+            });
+            unroll!(J in [0 1 2 3 4] {
+                above[J + 1] = self.add_high(above[J + 1], a.0[I], b.0[J]);
+            });
+            unroll!(J in [0 1 2 3 4] {
+                columns[J] = self.add_low(columns[J], digit, self.all(Of::<M>::P[J]));
+                above[J + 1] = self.add_high(above[J + 1], digit, self.all(Of::<M>::P[J]));
+            });
             columns[1] = self.plus(columns[1], self.right::<52>(columns[0]));
-            for j in 0..N_LIMBS {
-                columns[j] = self.plus(columns[j + 1], above[j + 1]);
-            }
+            unroll!(J in [0 1 2 3 4] {
+                columns[J] = self.plus(columns[J + 1], above[J + 1]);
+            });
             columns[N_LIMBS] = zero;
         });
         let [c0, c1, c2, c3, c4, _] = columns;
@@ -341,24 +341,26 @@ impl Lanes for Avx512 {
         let zero = self.all(0);
         let mut columns = [zero; 2 * N_LIMBS];
         unroll!(I in [0 1 2 3 4] {
-            for j in I + 1..N_LIMBS {
-                columns[I + j] = self.add_low(columns[I + j], a[I], a[j]);
-                columns[I + j + 1] = self.add_high(columns[I + j + 1], a[I], a[j]);
-            }
+            unroll!(J in [1 2 3 4] {
+                if J > I {
+                    columns[I + J] = self.add_low(columns[I + J], a[I], a[J]);
+                    columns[I + J + 1] = self.add_high(columns[I + J + 1], a[I], a[J]);
+                }
+            });
         });
         for column in &mut columns {
             *column = self.plus(*column, *column);
         }
-        for i in 0..N_LIMBS {
-            columns[2 * i] = self.add_low(columns[2 * i], a[i], a[i]);
-            columns[2 * i + 1] = self.add_high(columns[2 * i + 1], a[i], a[i]);
-        }
+        unroll!(I in [0 1 2 3 4] {
+            columns[2 * I] = self.add_low(columns[2 * I], a[I], a[I]);
+            columns[2 * I + 1] = self.add_high(columns[2 * I + 1], a[I], a[I]);
+        });
         unroll!(I in [0 1 2 3 4] {
             let digit = self.add_low(zero, columns[I], self.all(Of::<M>::NEGATED_INVERSE));
-            for j in 0..N_LIMBS {
-                columns[I + j] = self.add_low(columns[I + j], digit, self.all(Of::<M>::P[j]));
-                columns[I + j + 1] = self.add_high(columns[I + j + 1], digit, self.all(Of::<M>::P[j]));
-            }
+            unroll!(J in [0 1 2 3 4] {
+                columns[I + J] = self.add_low(columns[I + J], digit, self.all(Of::<M>::P[J]));
+                columns[I + J + 1] = self.add_high(columns[I + J + 1], digit, self.all(Of::<M>::P[J]));
+            });
             columns[I + 1] = self.plus(columns[I + 1], self.right::<52>(columns[I]));
         });
         let [.., c0, c1, c2, c3, c4] = columns;
@@ -368,28 +370,28 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn add(self, a: &Tight, b: &Tight) -> Tight {
         let mut sum = a.0;
-        for i in 0..N_LIMBS {
-            sum[i] = self.plus(sum[i], b.0[i]);
-        }
+        unroll!(I in [0 1 2 3 4] {
+            sum[I] = self.plus(sum[I], b.0[I]);
+        });
         Tight(self.carry(sum))
     }
 
     #[inline(always)]
     fn sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
         let mut difference = a.0;
-        for i in 0..N_LIMBS {
-            difference[i] = self.plus(self.minus(a.0[i], b.0[i]), self.all(Of::<M>::THREE_P[i]));
-        }
+        unroll!(I in [0 1 2 3 4] {
+            difference[I] = self.plus(self.minus(a.0[I], b.0[I]), self.all(Of::<M>::THREE_P[I]));
+        });
         Tight(self.carry(difference))
     }
 
     #[inline(always)]
     fn sub_two<M: Modulus>(self, a: &Tight, b: &Tight, c: &Tight) -> Tight {
         let mut difference = a.0;
-        for i in 0..N_LIMBS {
-            let taken = self.plus(b.0[i], c.0[i]);
-            difference[i] = self.plus(self.minus(a.0[i], taken), self.all(Of::<M>::FIVE_P[i]));
-        }
+        unroll!(I in [0 1 2 3 4] {
+            let taken = self.plus(b.0[I], c.0[I]);
+            difference[I] = self.plus(self.minus(a.0[I], taken), self.all(Of::<M>::FIVE_P[I]));
+        });
         Tight(self.carry(difference))
     }
 
@@ -399,12 +401,12 @@ impl Lanes for Avx512 {
         let mut limbs = a.0;
         let top = self.right::<30>(limbs[N_LIMBS - 1]);
         let q = self.add_high(self.all(0), top, self.all(Of::<M>::RECIPROCAL));
-        for i in 0..N_LIMBS {
-            limbs[i] = self.add_low(limbs[i], q, self.all(Of::<M>::COMPLEMENT[i]));
-        }
-        for i in 0..N_LIMBS - 1 {
-            limbs[i + 1] = self.add_high(limbs[i + 1], q, self.all(Of::<M>::COMPLEMENT[i]));
-        }
+        unroll!(I in [0 1 2 3 4] {
+            limbs[I] = self.add_low(limbs[I], q, self.all(Of::<M>::COMPLEMENT[I]));
+        });
+        unroll!(I in [0 1 2 3] {
+            limbs[I + 1] = self.add_high(limbs[I + 1], q, self.all(Of::<M>::COMPLEMENT[I]));
+        });
         let mut limbs = self.carry(limbs);
         limbs[N_LIMBS - 1] = self.and(limbs[N_LIMBS - 1], self.all(MASK));
         Tight(limbs)
@@ -414,16 +416,16 @@ impl Lanes for Avx512 {
     fn canonical<M: Modulus>(self, a: &Tight) -> Tight {
         let Tight(reduced) = self.reduce::<M>(a);
         let mut less = reduced;
-        for i in 0..N_LIMBS {
-            less[i] = self.plus(reduced[i], self.all(Of::<M>::COMPLEMENT[i]));
-        }
+        unroll!(I in [0 1 2 3 4] {
+            less[I] = self.plus(reduced[I], self.all(Of::<M>::COMPLEMENT[I]));
+        });
         let less = self.carry(less);
         // Bit 52 of the highest limb says that nothing had to be borrowed.
         let fits = self.same(self.right::<52>(less[N_LIMBS - 1]), self.all(1));
         let mut chosen = reduced;
-        for i in 0..N_LIMBS {
-            chosen[i] = self.choose(fits, reduced[i], less[i]);
-        }
+        unroll!(I in [0 1 2 3 4] {
+            chosen[I] = self.choose(fits, reduced[I], less[I]);
+        });
         chosen[N_LIMBS - 1] = self.and(chosen[N_LIMBS - 1], self.all(MASK));
         Tight(chosen)
     }
