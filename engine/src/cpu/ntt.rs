@@ -8,6 +8,8 @@ mod portable;
 mod vector;
 
 use ark_ff::Field;
+use rayon::prelude::*;
+use zeroize::Zeroize;
 
 use super::lanes::{Width, with_lanes};
 use crate::curve::Fr;
@@ -56,4 +58,8 @@ pub(super) fn quotient(width: Width, a: &mut [Fr], b: &mut [Fr]) -> Result<(), E
 
 fn inverse_of(n: usize) -> Fr {
     Fr::from(n as u64).inverse().unwrap_or_default()
+}
+
+fn erase(values: &mut [Fr]) {
+    values.par_chunks_mut(CHUNK).for_each(|chunk| chunk.iter_mut().zeroize());
 }

@@ -8,9 +8,8 @@ use std::sync::OnceLock;
 
 use ark_ff::{Field, Zero};
 use rayon::prelude::*;
-use zeroize::Zeroizing;
 
-use super::{BLOCK, CHUNK, inverse_of};
+use super::{BLOCK, CHUNK, erase, inverse_of};
 use crate::curve::Fr;
 use crate::ntt::{Direction, Domain, root};
 
@@ -26,14 +25,15 @@ pub(super) fn ntt(direction: Direction, domain: Domain, values: &mut [Fr]) {
 }
 
 pub(super) fn quotient(a: &mut [Fr], b: &mut [Fr]) {
-    let mut c: Zeroizing<Vec<Fr>> = Zeroizing::new(a.par_iter().zip(&*b).map(|(a, b)| *a * b).collect());
+    let mut c: Vec<Fr> = a.par_iter().zip(&*b).map(|(a, b)| *a * b).collect();
     for values in [&mut *a, &mut *b, &mut c] {
         inverse_unscaled(Domain::Subgroup, values);
         forward(Domain::OddCoset, values);
     }
     // Each is n times too large: a b / n^2 - c / n.
     let scale = inverse_of(a.len());
-    a.par_iter_mut().zip(b).zip(&*c).for_each(|((a, b), c)| *a = (*a * *b * scale - c) * scale);
+    a.par_iter_mut().zip(b).zip(&c).for_each(|((a, b), c)| *a = (*a * *b * scale - c) * scale);
+    erase(&mut c);
 }
 
 /// `w_(2h)^j` for `j < h = 2^log_half`.
