@@ -3,7 +3,7 @@
 
 use ark_ff::{Field, One, Zero};
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
+use blindsum_engine::cpu::{Cpu, Width};
 use blindsum_engine::curve::Fr;
 use blindsum_engine::error::{EngineError, Misuse};
 use blindsum_engine::naive;
@@ -85,12 +85,13 @@ fn check_laws(backend: &dyn Backend, log_n: u32) {
         assert_eq!(first_difference(&transformed, &coefficients), None, "{what}: there and back");
     }
     // Three transforms there and back by hand.
+    let portable = Cpu::at(Width::Portable).expect("on every processor");
     let (mut a, mut b) = (values(5, n), values(6, n));
     let mut expected: Vec<Vec<Fr>> =
         vec![a.clone(), b.clone(), a.iter().zip(&b).map(|(a, b)| *a * b).collect()];
     for values in &mut expected {
-        Cpu.ntt(Direction::Inverse, Domain::Subgroup, values).expect("the CPU does not fail");
-        Cpu.ntt(Direction::Forward, Domain::OddCoset, values).expect("the CPU does not fail");
+        portable.ntt(Direction::Inverse, Domain::Subgroup, values).expect("the CPU does not fail");
+        portable.ntt(Direction::Forward, Domain::OddCoset, values).expect("the CPU does not fail");
     }
     let expected: Vec<Fr> = (0..n).map(|i| expected[0][i] * expected[1][i] - expected[2][i]).collect();
     backend.quotient(&mut a, &mut b).expect("a backend that works");
@@ -117,13 +118,21 @@ fn check_misuse(backend: &dyn Backend) {
     }
 }
 
+/// At every width, on one thread and on more than there are cores.
 #[test]
 fn the_cpu_is_naive() {
-    check_small(&Cpu);
-    for log_n in [8, 11, 12, 13, 15] {
-        check_laws(&Cpu, log_n);
+    for cpu in Width::ALL.into_iter().filter_map(|width| Cpu::at(width).ok()) {
+        for n_threads in [1, 7] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads");
+            pool.install(|| {
+                check_small(&cpu);
+                for log_n in [8, 11, 12, 13, 15] {
+                    check_laws(&cpu, log_n);
+                }
+            });
+        }
+        check_misuse(&cpu);
     }
-    check_misuse(&Cpu);
 }
 
 /// Constraints that hold: A B - C vanishes on the domain, so it is divisible there and its quotient is a polynomial.

@@ -162,10 +162,10 @@ impl Backend for CpuAt {
     }
 
     fn ntt(&self, direction: Direction, domain: Domain, values: &mut [Fr]) -> Result<(), EngineError> {
-        ntt::ntt(direction, domain, values)
+        ntt::ntt(self.0, direction, domain, values)
     }
 
     fn quotient(&self, a: &mut [Fr], b: &mut [Fr]) -> Result<(), EngineError> {
-        ntt::quotient(a, b)
+        ntt::quotient(self.0, a, b)
     }
 }
