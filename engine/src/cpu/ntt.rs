@@ -4,7 +4,9 @@
 //! The mathematics: `docs/ntt.md`.
 
 mod factors;
+mod pointwise;
 mod portable;
+mod tile;
 mod vector;
 
 use ark_ff::Field;

@@ -18,9 +18,11 @@
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 
-use super::factors::{self, Row};
+use super::factors;
+use super::pointwise::{Combine, Multiply};
+use super::tile::{Columns, Factors, Finish, Neighbours, Stage, Tile};
 use super::{BLOCK, CHUNK, erase, inverse_of};
-use crate::cpu::lanes::{Kernel, Lanes, MAX_LANES, Modulus, to_260};
+use crate::cpu::lanes::{Lanes, to_260};
 use crate::curve::Fr;
 use crate::ntt::{Direction, Domain};
 
@@ -44,43 +46,6 @@ pub(super) fn ntt<L: Lanes>(lanes: L, direction: Direction, domain: Domain, valu
 /// For sizes that are [`is_enough`].
 pub(super) fn quotient<L: Lanes>(lanes: L, a: &mut [Fr], b: &mut [Fr]) {
     Plan::new(lanes, a.len().ilog2(), MAX_LOG_ROWS).quotient(a, b);
-}
-
-/// Factors of a stage, as a tile needs them.
-#[derive(Clone, Copy)]
-struct Factors {
-    table: &'static [Row],
-    /// Places in the table from one tile, factor or lane to the next.
-    by_origin: usize,
-    step: usize,
-    by_lane: usize,
-}
-
-impl Factors {
-    #[inline(always)]
-    fn get<L: Lanes>(&self, lanes: L, origin: usize, i: usize) -> L::Tight {
-        let first = origin * self.by_origin + i * self.step;
-        if self.by_lane == 0 {
-            return lanes.split(&lanes.splat(&self.table[first]));
-        }
-        let mut rows = [&self.table[first]; MAX_LANES];
-        for (lane, row) in rows[..L::LANES].iter_mut().enumerate() {
-            *row = &self.table[first + lane * self.by_lane];
-        }
-        lanes.split(&lanes.load(&rows))
-    }
-}
-
-/// A stage within a tile.
-struct Stage {
-    direction: Direction,
-    /// Vectors from one side of a butterfly to the other.
-    half: usize,
-    /// Different factors: of the places of a block forward, of the blocks inverse.
-    n_factors: usize,
-    factors: Factors,
-    /// Whether there is one factor, and it is 1.
-    is_plain: bool,
 }
 
 /// Which stages a pass does: those from transforms of size `2^log_stride` on.
@@ -131,18 +96,6 @@ impl Pass {
         let n_rows = self.n_rows();
         Factors { table: factors::inverse(log_n), by_origin: n_rows, step: 1, by_lane: n_rows }
     }
-}
-
-/// What is done with an element before it is written.
-#[derive(Clone, Copy)]
-enum Finish {
-    Reduce,
-    Canonical,
-    /// Products with a constant, and with a factor of the element's own, in canonical form.
-    Scale {
-        by: Row,
-        coset: Option<Factors>,
-    },
 }
 
 struct Plan<L> {
@@ -270,318 +223,13 @@ impl<L: Lanes> Plan<L> {
     }
 
     fn run<T: Send>(&self, n_rows: usize, tasks: Vec<T>, work: impl Fn(&mut Tile<L>, T) + Sync) {
-        let tile = || Tile { lanes: self.lanes, vectors: Vec::with_capacity(n_rows) };
+        let tile = || Tile::new(self.lanes, n_rows);
         if tasks.len() == 1 {
             let mut tile = tile();
             tasks.into_iter().for_each(|task| work(&mut tile, task));
         } else {
             tasks.into_par_iter().for_each_init(tile, |tile, task| work(tile, task));
         }
-    }
-}
-
-/// Where the elements of a tile lie.
-trait Places {
-    fn read(&self, row: usize, lane: usize) -> &Row;
-    fn write(&mut self, row: usize, lane: usize, words: Row);
-}
-
-/// A row a lane.
-struct Neighbours<'a> {
-    values: &'a mut [Fr],
-    n_rows: usize,
-}
-
-impl Places for Neighbours<'_> {
-    #[inline(always)]
-    fn read(&self, row: usize, lane: usize) -> &Row {
-        &self.values[lane * self.n_rows + row].0.0
-    }
-
-    #[inline(always)]
-    fn write(&mut self, row: usize, lane: usize, words: Row) {
-        self.values[lane * self.n_rows + row] = Fr::from_words(words);
-    }
-}
-
-/// A row a vector, its lanes from `column` on.
-struct Columns<'a, 'b> {
-    rows: &'a mut [&'b mut [Fr]],
-    column: usize,
-}
-
-impl Places for Columns<'_, '_> {
-    #[inline(always)]
-    fn read(&self, row: usize, lane: usize) -> &Row {
-        &self.rows[row][self.column + lane].0.0
-    }
-
-    #[inline(always)]
-    fn write(&mut self, row: usize, lane: usize, words: Row) {
-        self.rows[row][self.column + lane] = Fr::from_words(words);
-    }
-}
-
-/// What one thread works on.
-struct Tile<L: Lanes> {
-    lanes: L,
-    vectors: Vec<L::Tight>,
-}
-
-impl<L: Lanes> Tile<L> {
-    fn transform(
-        &mut self,
-        places: &mut impl Places,
-        n_rows: usize,
-        stages: [&[Stage]; 2],
-        origin: usize,
-        finish: Finish,
-    ) {
-        let lanes = self.lanes;
-        self.vectors.clear();
-        lanes.vectorize(Read { lanes, vectors: &mut self.vectors, places: &*places, n_rows });
-        for stages in stages {
-            lanes.vectorize(Butterflies { lanes, vectors: &mut self.vectors, stages, origin });
-        }
-        lanes.vectorize(Write { lanes, vectors: &self.vectors, places, origin, finish });
-    }
-}
-
-impl<L: Lanes> Drop for Tile<L> {
-    fn drop(&mut self) {
-        // A vector type has no `Zeroize`, so the bytes are overwritten by ordinary stores.
-        let zero = self.lanes.vectorize(Zero { lanes: self.lanes });
-        self.vectors.fill(zero);
-        core::hint::black_box(&self.vectors);
-    }
-}
-
-struct Zero<L> {
-    lanes: L,
-}
-
-impl<L: Lanes> Kernel for Zero<L> {
-    type Output = L::Tight;
-
-    #[inline(always)]
-    fn run(self) -> L::Tight {
-        self.lanes.split(&self.lanes.splat(&Row::default()))
-    }
-}
-
-struct Read<'a, L: Lanes, P> {
-    lanes: L,
-    vectors: &'a mut Vec<L::Tight>,
-    places: &'a P,
-    n_rows: usize,
-}
-
-impl<L: Lanes, P: Places> Kernel for Read<'_, L, P> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for i in 0..self.n_rows {
-            let mut rows = [self.places.read(i, 0); MAX_LANES];
-            for (lane, row) in rows[..L::LANES].iter_mut().enumerate() {
-                *row = self.places.read(i, lane);
-            }
-            self.vectors.push(self.lanes.split(&self.lanes.load(&rows)));
-        }
-    }
-}
-
-struct Write<'a, L: Lanes, P> {
-    lanes: L,
-    vectors: &'a [L::Tight],
-    places: &'a mut P,
-    origin: usize,
-    finish: Finish,
-}
-
-impl<L: Lanes, P: Places> Kernel for Write<'_, L, P> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let lanes = self.lanes;
-        for (i, vector) in self.vectors.iter().enumerate() {
-            let vector = lanes.loose(vector);
-            let finished = match self.finish {
-                Finish::Reduce => lanes.reduce::<Fr>(&vector),
-                Finish::Canonical => lanes.canonical::<Fr>(&vector),
-                Finish::Scale { by, coset } => {
-                    let by = lanes.split(&lanes.splat(&by));
-                    let mut product = lanes.mul::<Fr>(&vector, &by);
-                    if let Some(coset) = coset {
-                        let factor = coset.get(lanes, self.origin, i);
-                        product = lanes.mul::<Fr>(&lanes.loose(&product), &factor);
-                    }
-                    lanes.canonical::<Fr>(&lanes.loose(&product))
-                }
-            };
-            let rows = lanes.store(&lanes.join(&finished));
-            for (lane, words) in rows[..L::LANES].iter().enumerate() {
-                self.places.write(i, lane, *words);
-            }
-        }
-    }
-}
-
-/// Consecutive stages of a tile, in pairs.
-struct Butterflies<'a, L: Lanes> {
-    lanes: L,
-    vectors: &'a mut [L::Tight],
-    stages: &'a [Stage],
-    origin: usize,
-}
-
-impl<L: Lanes> Kernel for Butterflies<'_, L> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(mut self) {
-        let (single, pairs) = self.stages.split_at(self.stages.len() % 2);
-        for stage in single {
-            if stage.is_plain { self.one::<true>(stage) } else { self.one::<false>(stage) }
-        }
-        for pair in pairs.chunks_exact(2) {
-            let [first, second] = [&pair[0], &pair[1]];
-            if first.is_plain { self.two::<true>(first, second) } else { self.two::<false>(first, second) }
-        }
-    }
-}
-
-impl<L: Lanes> Butterflies<'_, L> {
-    #[inline(always)]
-    fn one<const PLAIN: bool>(&mut self, stage: &Stage) {
-        let lanes = self.lanes;
-        let half = stage.half;
-        let n_like = self.vectors.len() / 2 / stage.n_factors;
-        let (by_factor, by_like) = match stage.direction {
-            Direction::Forward => (1, 2 * half),
-            Direction::Inverse => (2 * half, 1),
-        };
-        for i in 0..stage.n_factors {
-            let factor = stage.factors.get(lanes, self.origin, i);
-            for j in 0..n_like {
-                let at = i * by_factor + j * by_like;
-                let (x, mut y) = (self.vectors[at], self.vectors[at + half]);
-                if !PLAIN {
-                    y = lanes.mul::<Fr>(&lanes.loose(&y), &factor);
-                }
-                self.vectors[at] = lanes.tight(&lanes.add(&x, &y));
-                self.vectors[at + half] = lanes.tight(&lanes.sub::<Fr>(&x, &y));
-            }
-        }
-    }
-
-    /// The second stage joins what two butterflies of the first leave, with factors of its own for either output.
-    #[inline(always)]
-    fn two<const PLAIN: bool>(&mut self, first: &Stage, second: &Stage) {
-        let lanes = self.lanes;
-        let n_like = self.vectors.len() / 4 / first.n_factors;
-        let (by_factor, by_like, second_step, second_apart) = match first.direction {
-            Direction::Forward => (1, 4 * first.half, 1, first.half),
-            Direction::Inverse => (4 * second.half, 1, 2, 1),
-        };
-        for i in 0..first.n_factors {
-            let outer = first.factors.get(lanes, self.origin, i);
-            let low = second.factors.get(lanes, self.origin, second_step * i);
-            let high = second.factors.get(lanes, self.origin, second_step * i + second_apart);
-            for j in 0..n_like {
-                let at = i * by_factor + j * by_like;
-                let places = [at, at + first.half, at + second.half, at + first.half + second.half];
-                let (a, mut b) = (self.vectors[places[0]], self.vectors[places[1]]);
-                let (c, mut d) = (self.vectors[places[2]], self.vectors[places[3]]);
-                if !PLAIN {
-                    b = lanes.mul::<Fr>(&lanes.loose(&b), &outer);
-                    d = lanes.mul::<Fr>(&lanes.loose(&d), &outer);
-                }
-                let (sum, difference) = (lanes.add(&c, &d), lanes.sub::<Fr>(&c, &d));
-                let x = lanes.tight(&lanes.add(&a, &b));
-                if PLAIN {
-                    self.vectors[places[0]] = lanes.tight(&lanes.add(&x, &lanes.tight(&sum)));
-                    self.vectors[places[2]] = lanes.tight(&lanes.sub_two::<Fr>(&x, &c, &d));
-                } else {
-                    let y = lanes.mul::<Fr>(&sum, &low);
-                    self.vectors[places[0]] = lanes.tight(&lanes.add(&x, &y));
-                    self.vectors[places[2]] = lanes.tight(&lanes.sub::<Fr>(&x, &y));
-                }
-                let x = lanes.tight(&lanes.sub::<Fr>(&a, &b));
-                let y = lanes.mul::<Fr>(&difference, &high);
-                self.vectors[places[1]] = lanes.tight(&lanes.add(&x, &y));
-                self.vectors[places[3]] = lanes.tight(&lanes.sub::<Fr>(&x, &y));
-            }
-        }
-    }
-}
-
-/// `c = a b / 16`.
-struct Multiply<'a, L> {
-    lanes: L,
-    c: &'a mut [Fr],
-    a: &'a [Fr],
-    b: &'a [Fr],
-}
-
-impl<L: Lanes> Kernel for Multiply<'_, L> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let lanes = self.lanes;
-        for at in (0..self.c.len()).step_by(L::LANES) {
-            let (a, b) = (read(lanes, self.a, at), read(lanes, self.b, at));
-            // Below 1.02 p.
-            write(lanes, self.c, at, &lanes.mul::<Fr>(&lanes.loose(&a), &b));
-        }
-    }
-}
-
-/// `a = (a b / 16 * scales_0 - c) scales_1`.
-struct Combine<'a, L> {
-    lanes: L,
-    a: &'a mut [Fr],
-    b: &'a [Fr],
-    c: &'a [Fr],
-    scales: [Row; 2],
-}
-
-impl<L: Lanes> Kernel for Combine<'_, L> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let lanes = self.lanes;
-        let inner = lanes.split(&lanes.splat(&self.scales[0]));
-        let outer = lanes.split(&lanes.splat(&self.scales[1]));
-        for at in (0..self.a.len()).step_by(L::LANES) {
-            let (a, b) = (read(lanes, self.a, at), read(lanes, self.b, at));
-            let product = lanes.mul::<Fr>(&lanes.loose(&a), &b);
-            let product = lanes.mul::<Fr>(&lanes.loose(&product), &inner);
-            let difference = lanes.sub::<Fr>(&product, &read(lanes, self.c, at));
-            let scaled = lanes.mul::<Fr>(&difference, &outer);
-            write(lanes, self.a, at, &lanes.canonical::<Fr>(&lanes.loose(&scaled)));
-        }
-    }
-}
-
-/// Neighbours from `at` on.
-#[inline(always)]
-fn read<L: Lanes>(lanes: L, values: &[Fr], at: usize) -> L::Tight {
-    let mut rows = [&values[at].0.0; MAX_LANES];
-    for (row, value) in rows.iter_mut().zip(&values[at..][..L::LANES]) {
-        *row = &value.0.0;
-    }
-    lanes.split(&lanes.load(&rows))
-}
-
-#[inline(always)]
-fn write<L: Lanes>(lanes: L, values: &mut [Fr], at: usize, vector: &L::Tight) {
-    let rows = lanes.store(&lanes.join(vector));
-    for (value, words) in values[at..][..L::LANES].iter_mut().zip(rows) {
-        *value = Fr::from_words(words);
     }
 }
 
