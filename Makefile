@@ -1,6 +1,6 @@
 # Each target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test python-test check bench doctor clean
+.PHONY: help demo test python-test check bench cpu-table instructions doctor clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -19,6 +19,12 @@ check: ## Formatting, lints, docs and licences only
 
 bench: ## Criterion benches, with their peers in the same run
 	cargo bench -p blindsum-benches
+
+cpu-table: ## The CPU at every width beside its peers, as a table; ARGS="--max-log-size 18 --proofs 64" and the like
+	cargo run --release -q -p blindsum-benches --bin cpu_table -- $(ARGS)
+
+instructions: ## Count the instructions of each CPU operation against benches/instructions.txt
+	@tools/instructions.sh
 
 doctor: ## List adapters and what is missing; run every kernel against its twin
 	cargo run --release -q -p blindsum-cli -- doctor

@@ -12,6 +12,8 @@ say "Rust, WGSL and C"
 cargo test -q --workspace
 say "every bench, once"
 cargo test -q --workspace --bench '*'
+say "instructions, counted"
+tools/instructions.sh
 say "the verifier without the prover"
 cargo test -q -p blindsum-circuits --no-default-features
 

@@ -8,43 +8,19 @@
 
 use std::env::args;
 
-use ark_bn254::{Bn254, Fr};
-use ark_groth16::Groth16;
-use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, OptimizationGoal, R1CS_PREDICATE_LABEL};
-use ark_std::UniformRand;
 use ark_std::rand::{SeedableRng as _, rngs::StdRng};
+use blindsum_benches::proof::{ArkProver, cohort};
 use blindsum_circuits::aggregation::Aggregation;
-use blindsum_circuits::qap::SnarkjsReduction;
-use blindsum_circuits::{ProvingKey, Statement, Witness, prove};
+use blindsum_circuits::{ProvingKey, prove};
 use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::Cpu;
-use blindsum_engine::curve::{Fr as Leaf, hash_to_curve};
 use blindsum_engine::gpu::Gpu;
-use blindsum_engine::roster::{CohortSize, Roster, RoundContext};
-use blindsum_engine::schnorr::{SecretKey, sign_commitment};
+use blindsum_engine::roster::CohortSize;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 const SEED: u64 = 0xb11d;
-
-/// A full cohort's witness.
-fn witness(size: CohortSize) -> Witness {
-    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
-    let context = RoundContext::from_hash(&[0x5a; 32]);
-    let keys: Vec<SecretKey> = (0..size.slots()).map(|_| SecretKey::generate(&mut rng)).collect();
-    let roster = Roster::new(size, keys.iter().map(|key| Some(*key.public())).collect()).expect("fresh keys");
-    let (signed, leaves): (Vec<_>, Vec<Leaf>) = keys
-        .iter()
-        .zip(0u8..=255)
-        .map(|(key, slot)| {
-            let commitment = hash_to_curve("bench commitment", u64::from(slot));
-            let (signed, leaf) = sign_commitment(key, slot, &context, commitment, &mut rng);
-            ((slot, signed), leaf)
-        })
-        .unzip();
-    Statement::check(&roster, &context, &leaves, &signed).expect("an honest cohort").1
-}
 
 /// An adapter that is no processor in disguise.
 fn gpu() -> Option<Gpu> {
@@ -62,22 +38,12 @@ fn groth16(c: &mut Criterion) {
     let sizes = [CohortSize::N16, CohortSize::N64];
     for size in sizes.into_iter().filter(|_| largest.is_none()).chain(largest) {
         let mut rng = ChaCha20Rng::seed_from_u64(SEED);
-        let witness = witness(size);
+        let witness = cohort(size).0;
         let key = ProvingKey::setup_development(size, &mut rng).expect("setup");
-        let circuit = Aggregation::new(&key, &witness).expect("an honest witness");
-
-        let cs = ConstraintSystem::<Fr>::new_ref();
-        cs.set_optimization_goal(OptimizationGoal::Constraints);
-        circuit.generate_constraints(cs.clone()).expect("an honest witness");
-        cs.finalize();
-        let n_rows = (cs.num_constraints() + cs.num_instance_variables()).next_power_of_two();
-        let matrices = cs.to_matrices().expect("recorded").remove(R1CS_PREDICATE_LABEL).expect("R1CS");
-        let assignment =
-            [cs.instance_assignment().expect("given"), cs.witness_assignment().expect("given")].concat();
+        let ark = ArkProver::new(&key, &witness);
         let mut old_rng = StdRng::seed_from_u64(SEED);
-        let ark_key = key.to_ark();
 
-        let id = |backend: &str| BenchmarkId::new(backend, format!("2^{}", n_rows.ilog2()));
+        let id = |backend: &str| BenchmarkId::new(backend, format!("2^{}", ark.n_rows().ilog2()));
         let mut group = c.benchmark_group("synthesise");
         group.sample_size(10);
         group.bench_function(id("cpu"), |b| b.iter(|| Aggregation::new(&key, &witness).expect("honest")));
@@ -91,19 +57,7 @@ fn groth16(c: &mut Criterion) {
             });
         }
         group.bench_function(id("ark-groth16"), |b| {
-            b.iter(|| {
-                let [r, s] = std::array::from_fn(|_| Fr::rand(&mut old_rng));
-                Groth16::<Bn254, SnarkjsReduction>::create_proof_with_reduction_and_matrices(
-                    &ark_key,
-                    r,
-                    s,
-                    &matrices,
-                    cs.num_instance_variables(),
-                    cs.num_constraints(),
-                    &assignment,
-                )
-                .expect("honest")
-            });
+            b.iter(|| ark.prove(&mut old_rng));
         });
         group.finish();
     }

@@ -5,34 +5,17 @@
 
 use std::hint::black_box;
 
+use blindsum_benches::masks;
 use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::Cpu;
 use blindsum_engine::gpu::Gpu;
-use blindsum_engine::mask::{MaskKey, SignedMask};
-use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
-const SEED: u64 = 1;
 const N_MASKS: usize = 64;
 const LOG_SIZES: [u32; 3] = [12, 16, 20];
 
-fn masks() -> Vec<SignedMask> {
-    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
-    (0..N_MASKS)
-        .map(|i| {
-            let mut key = [0; 32];
-            rng.fill_bytes(&mut key);
-            let key = MaskKey::new(key);
-            if i % 2 == 0 { SignedMask::add(key) } else { SignedMask::subtract(key) }
-        })
-        .collect()
-}
-
 fn bench(criterion: &mut Criterion) {
-    let masks = masks();
+    let masks = masks::masks(N_MASKS);
     let gpu = Gpu::open().inspect_err(|error| eprintln!("mask_expand/gpu is left out: {error}")).ok();
     if let Some(gpu) = &gpu {
         eprintln!("mask_expand/gpu is {} ({})", gpu.adapter().name, gpu.adapter().kind);
@@ -60,20 +43,8 @@ fn bench(criterion: &mut Criterion) {
                 b.iter(|| gpu.mask_expand(&masks, 0, black_box(&mut acc)).expect("a backend that works"));
             });
         }
-        // The peer's best case: keystream only, into a buffer that stays in the L1 cache, nothing added.
-        let mut buffer = vec![0u8; 16 << 10];
         group.bench_function(BenchmarkId::new("chacha20_crate", &size), |b| {
-            b.iter(|| {
-                for mask in &masks {
-                    let mut cipher = ChaCha20::new(mask.key.expose().into(), &[0; 12].into());
-                    let mut left = n_words * 4;
-                    while left > 0 {
-                        let now = left.min(buffer.len());
-                        cipher.write_keystream(black_box(&mut buffer[..now]));
-                        left -= now;
-                    }
-                }
-            });
+            b.iter(|| masks::keystream(&masks, black_box(n_words)));
         });
         // One mask alone, as a client's self-mask: the transposition is not shared.
         group.throughput(Throughput::Bytes((n_words * 4) as u64));

@@ -4,32 +4,25 @@
 //! Every id runs on all threads. `gpu` is the first adapter (software ones included: see the line printed at the start)
 //! with the limbs that suit it, `gpu_l13x20` the same with limbs that run everywhere; the points lie on the device after
 //! the first call. Every id converts the scalars as part of the time. `ark_ec` is `VariableBaseMSM::msm`, `halo2curves`
-//! is `msm_best` without its assembly. Before the groups, a call of each is compared with the others, one on the GPU is
+//! is `msm_best`, on x86-64 with its assembly. Before the groups, a call of each is compared with the others, one on the GPU is
 //! taken apart, and the calls run in turn, five times each: the ratio of the minima is the figure to quote.
 
 use std::env::args;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use ark_ec::short_weierstrass::{Affine, Projective};
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
-use ark_ff::{BigInteger, PrimeField};
+use ark_ec::short_weierstrass::Affine;
+use ark_ec::{CurveGroup, VariableBaseMSM};
+use blindsum_benches::{halo2, inputs};
 use blindsum_engine::DeviceError;
 use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::Cpu;
-use blindsum_engine::curve::{Fq, Fr};
+use blindsum_engine::curve::Fr;
 use blindsum_engine::gpu::{Gpu, GpuLimits, Limbs, ProfileReport};
-use blindsum_engine::points::{Curve, G1, G1Projective, Grumpkin, Points};
+use blindsum_engine::points::{G1, G1Projective, Grumpkin, Points};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use halo2curves::CurveAffine;
 use halo2curves::bn256;
-use halo2curves::ff::PrimeField as _;
-use halo2curves::group::Curve as _;
-use halo2curves::msm::msm_best;
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
-const SEED: u64 = 1;
 const LOG_SIZES: [u32; 4] = [10, 12, 14, 16];
 const REPEATS: usize = 5;
 const SIGNED_LOG_SIZES: [u32; 2] = [12, 16];
@@ -46,11 +39,7 @@ impl Sum {
     fn affine(self) -> Affine<G1> {
         match self {
             Self::Ark(sum) => sum.into_affine(),
-            Self::Halo2curves(sum) => {
-                let sum = sum.to_affine();
-                let coordinate = |value: &bn256::Fq| Fq::from_le_bytes_mod_order(value.to_repr().as_ref());
-                Affine::new(coordinate(&sum.x), coordinate(&sum.y))
-            }
+            Self::Halo2curves(sum) => halo2::to_ark(&sum),
         }
     }
 }
@@ -79,7 +68,7 @@ impl<'a> Way<'a> {
     }
 
     fn halo2curves() -> Self {
-        Self::new("halo2curves", |case| Sum::Halo2curves(msm_best(&case.halo2_scalars, &case.halo2_points)))
+        Self::new("halo2curves", |case| Sum::Halo2curves(case.halo2.best()))
     }
 
     fn time(&self, case: &Case) -> Duration {
@@ -94,23 +83,17 @@ struct Case {
     points: Points<G1>,
     ark_points: Vec<Affine<G1>>,
     scalars: Vec<Fr>,
-    halo2_points: Vec<bn256::G1Affine>,
-    halo2_scalars: Vec<bn256::Fr>,
+    halo2: halo2::Sum,
 }
 
 impl Case {
     fn new(all: &Points<G1>, log_size: u32) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
         let points = all.prefix(1 << log_size).expect("the largest case has them all");
         let ark_points = points.unpack();
-        let scalars: Vec<Fr> = ark_points.iter().map(|_| uniform(&mut rng)).collect();
-        let point = |point: &Affine<G1>| {
-            bn256::G1Affine::from_xy(transfer(&point.x), transfer(&point.y)).expect("on the curve")
-        };
+        let scalars = inputs::uniform_vector(&mut inputs::rng(), points.len());
         Self {
             size: format!("2^{log_size}"),
-            halo2_points: ark_points.iter().map(point).collect(),
-            halo2_scalars: scalars.iter().map(transfer).collect(),
+            halo2: halo2::Sum::new(&ark_points, &scalars),
             points,
             ark_points,
             scalars,
@@ -171,27 +154,6 @@ impl Case {
     }
 }
 
-/// A scalar of the whole field, without bias.
-fn uniform(rng: &mut ChaCha20Rng) -> Fr {
-    let mut bytes = [0; 64];
-    rng.fill_bytes(&mut bytes);
-    Fr::from_le_bytes_mod_order(&bytes)
-}
-
-/// The same element in the peer's field, through its canonical bytes.
-fn transfer<F: PrimeField, T: halo2curves::ff::PrimeField>(value: &F) -> T {
-    let mut bytes = T::Repr::default();
-    bytes.as_mut().copy_from_slice(&value.into_bigint().to_bytes_le());
-    T::from_repr(bytes).expect("the same modulus")
-}
-
-/// `a, a + b, a + 2 b, ..` for two multiples of the generator.
-fn progression<C: Curve>(n: usize) -> Points<C> {
-    let [first, step] = [7u64, 1 << 40].map(|k| Affine::<C>::generator() * C::ScalarField::from(k));
-    let points: Vec<_> = std::iter::successors(Some(first), |point| Some(*point + step)).take(n).collect();
-    Points::new(&Projective::normalize_batch(&points))
-}
-
 /// Criterion runs every bench once, as it does unless `cargo bench` asks for more: then only small cases are compared
 /// and measured beforehand.
 fn is_test() -> bool {
@@ -216,9 +178,10 @@ fn bench_msm(criterion: &mut Criterion) {
     let mut ways = vec![Way::backend("cpu", &Cpu)];
     ways.extend(gpu.as_ref().map(|gpu| Way::backend("gpu", gpu)));
     ways.extend(gpu_l13x20.as_ref().map(|gpu| Way::backend("gpu_l13x20", gpu)));
-    ways.extend([Way::ark_ec(), Way::halo2curves()]);
+    ways.push(Way::ark_ec());
+    ways.extend(halo2::is_available().then(Way::halo2curves));
 
-    let all = progression(largest(&LOG_SIZES));
+    let all = Points::new(&inputs::progression(largest(&LOG_SIZES)));
     let cases = LOG_SIZES.map(|log_size| Case::new(&all, log_size));
     let (measured, turns) = if is_test() { (&cases[..2], 1) } else { (&cases[..], REPEATS) };
     for case in measured {
@@ -244,17 +207,16 @@ fn bench_msm_signed(criterion: &mut Criterion) {
     let gpu = open("msm_signed/gpu", GpuLimits::default());
     let mut backends: Vec<(&str, &dyn Backend)> = vec![("cpu", &Cpu)];
     backends.extend(gpu.as_ref().map(|gpu| ("gpu", gpu as &dyn Backend)));
-    let all = progression::<Grumpkin>(largest(&SIGNED_LOG_SIZES));
-    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+    let all = Points::new(&inputs::progression::<Grumpkin>(largest(&SIGNED_LOG_SIZES)));
+    let mut rng = inputs::rng();
 
     let mut group = criterion.benchmark_group("msm_signed");
     group.sample_size(10);
     for log_size in SIGNED_LOG_SIZES {
         let points = all.prefix(1 << log_size).expect("the largest case has them all");
         for (n_rows, rows_name) in SIGNED_ROWS {
-            let rows: Vec<Vec<i32>> = (0..n_rows)
-                .map(|_| (0..points.len()).map(|_| rng.next_u32() as i32 >> (32 - SIGNED_BITS)).collect())
-                .collect();
+            let rows: Vec<Vec<i32>> =
+                (0..n_rows).map(|_| inputs::words(&mut rng, points.len(), SIGNED_BITS)).collect();
             let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
             let call = |backend: &dyn Backend| {
                 backend.msm_signed(&points, black_box(&rows), SIGNED_BITS).expect("a backend that works")

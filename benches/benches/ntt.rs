@@ -11,25 +11,21 @@ use std::env::args;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use ark_ff::{One, PrimeField};
-use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+use blindsum_benches::{ark, inputs};
 use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::Cpu;
 use blindsum_engine::curve::Fr;
 use blindsum_engine::gpu::{Gpu, GpuLimits, Limbs};
 use blindsum_engine::ntt::{Direction, Domain};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
-const SEED: u64 = 1;
 const LOG_SIZES: [u32; 4] = [12, 16, 18, 20];
 const REPEATS: usize = 5;
 
 /// A transform in place.
-type Transform<'a> = Box<dyn Fn(&mut [Fr]) + 'a>;
+type Transform<'a> = Box<dyn Fn(&mut Vec<Fr>) + 'a>;
 /// A quotient, left in the first.
-type Quotient<'a> = Box<dyn Fn(&mut [Fr], &mut [Fr]) + 'a>;
+type Quotient<'a> = Box<dyn Fn(&mut Vec<Fr>, &mut Vec<Fr>) + 'a>;
 
 /// One way to transform, and to make a quotient.
 struct Way<'a> {
@@ -40,54 +36,17 @@ struct Way<'a> {
 
 impl<'a> Way<'a> {
     fn backend(name: &'static str, backend: &'a dyn Backend) -> Self {
-        let transform = |values: &mut [Fr]| {
+        let transform = |values: &mut Vec<Fr>| {
             backend.ntt(Direction::Forward, Domain::OddCoset, values).expect("a backend that works");
         };
-        let quotient = |a: &mut [Fr], b: &mut [Fr]| backend.quotient(a, b).expect("a backend that works");
+        let quotient =
+            |a: &mut Vec<Fr>, b: &mut Vec<Fr>| backend.quotient(a, b).expect("a backend that works");
         Self { name, ntt: Box::new(transform), quotient: Box::new(quotient) }
     }
 
     fn ark_poly() -> Self {
-        Self { name: "ark_poly", ntt: Box::new(ark_forward), quotient: Box::new(ark_quotient) }
-    }
-}
-
-fn domain(n: usize) -> Radix2EvaluationDomain<Fr> {
-    Radix2EvaluationDomain::new(n).expect("within the field")
-}
-
-/// Coefficients in natural order to values on the odd coset in natural order.
-fn ark_forward(values: &mut [Fr]) {
-    let shift = domain(2 * values.len()).group_gen;
-    Radix2EvaluationDomain::distribute_powers_and_mul_by_const(values, shift, Fr::one());
-    domain_in_place(values, |domain, vector| domain.fft_in_place(vector));
-}
-
-/// ark-poly transforms vectors that it may extend.
-fn domain_in_place(values: &mut [Fr], body: impl FnOnce(&Radix2EvaluationDomain<Fr>, &mut Vec<Fr>)) {
-    let mut vector = values.to_vec();
-    body(&domain(values.len()), &mut vector);
-    values.copy_from_slice(&vector);
-}
-
-fn ark_quotient(a: &mut [Fr], b: &mut [Fr]) {
-    let mut c: Vec<Fr> = a.iter().zip(&*b).map(|(a, b)| *a * b).collect();
-    for values in [&mut *a, b, &mut c] {
-        domain_in_place(values, |domain, vector| domain.ifft_in_place(vector));
-        ark_forward(values);
-    }
-    for ((a, b), c) in a.iter_mut().zip(b).zip(&c) {
-        *a = *a * *b - c;
-    }
-}
-
-fn bit_reverse(values: &mut [Fr]) {
-    let log_n = values.len().ilog2();
-    for i in 0..values.len() {
-        let j = i.reverse_bits() >> (usize::BITS - log_n);
-        if i < j {
-            values.swap(i, j);
-        }
+        let transform = |values: &mut Vec<Fr>| ark::forward(Domain::OddCoset, values);
+        Self { name: "ark_poly", ntt: Box::new(transform), quotient: Box::new(ark::quotient) }
     }
 }
 
@@ -99,25 +58,18 @@ struct Case {
 
 impl Case {
     fn new(log_size: u32) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
-        let mut vector = || -> Vec<Fr> {
-            let mut bytes = [0; 40];
-            let mut element = || {
-                rng.fill_bytes(&mut bytes);
-                Fr::from_le_bytes_mod_order(&bytes)
-            };
-            (0..1 << log_size).map(|_| element()).collect()
-        };
+        let mut rng = inputs::rng();
+        let mut vector = || inputs::uniform_vector(&mut rng, 1 << log_size);
         Self { size: format!("2^{log_size}"), a: vector(), b: vector() }
     }
 
     /// All ways give the same values.
     fn check(&self, ways: &[Way<'_>]) {
         let mut expected = self.a.clone();
-        bit_reverse(&mut expected);
-        ark_forward(&mut expected);
+        inputs::bit_reverse(&mut expected);
+        ark::forward(Domain::OddCoset, &mut expected);
         let (mut quotient, mut b) = (self.a.clone(), self.b.clone());
-        ark_quotient(&mut quotient, &mut b);
+        ark::quotient(&mut quotient, &mut b);
         for way in ways.iter().filter(|way| way.name != "ark_poly") {
             let (mut a, mut b) = (self.a.clone(), self.b.clone());
             (way.ntt)(&mut a);
