@@ -46,13 +46,11 @@ impl SignedSum {
     }
 
     /// `VariableBaseMSM::msm_bigint`.
-    #[must_use]
     pub fn bigint(&self) -> Projective {
         Projective::msm_bigint(&self.points, &self.bigints)
     }
 
     /// `VariableBaseMSM::msm_u8`, `msm_u16` or `msm_u32` on what is positive, less the same on what is negative.
-    #[must_use]
     pub fn split(&self) -> Projective {
         let [positive, negative] = self.halves.each_ref().map(|(points, magnitudes)| match magnitudes {
             Magnitudes::U8(magnitudes) => Projective::msm_u8(points, magnitudes),

@@ -51,7 +51,6 @@ impl Sum {
 }
 
 /// The same point in our form.
-#[must_use]
 pub fn to_ark(point: &bn256::G1) -> Affine<G1> {
     let point = point.to_affine();
     let coordinate = |value: &bn256::Fq| Fq::from_le_bytes_mod_order(value.to_repr().as_ref());

@@ -123,9 +123,12 @@ pub(crate) fn measure<State: Clone + PartialEq + Send + Sync, Answer: PartialEq 
             }
         }
     }
-    let names = ways.iter().map(|way| (way.name.clone(), way.is_peer));
-    let threads = settings.pools.threads();
-    rows.extend(summarise(operation, size, &threads, names.zip(seconds).collect()));
+    let timed = ways.iter().zip(seconds).map(|(way, seconds)| Timed {
+        way: way.name.clone(),
+        is_peer: way.is_peer,
+        seconds,
+    });
+    rows.extend(summarise(operation, size, &settings.pools.threads(), &timed.collect::<Vec<_>>()));
     Ok(())
 }
 
@@ -152,17 +155,19 @@ fn compare<State: Clone + PartialEq, Answer: PartialEq>(
     }
 }
 
-/// Rows from names and the seconds of each number of threads.
-pub(crate) fn summarise(
-    operation: &str,
-    size: &str,
-    threads: &[usize],
-    ways: Vec<((String, bool), Vec<Vec<f64>>)>,
-) -> Vec<Row> {
+/// A way's seconds: for each number of threads those of each turn.
+pub(crate) struct Timed {
+    pub(crate) way: String,
+    pub(crate) is_peer: bool,
+    pub(crate) seconds: Vec<Vec<f64>>,
+}
+
+/// One row a way.
+pub(crate) fn summarise(operation: &str, size: &str, threads: &[usize], ways: &[Timed]) -> Vec<Row> {
     let least = |seconds: &[f64]| seconds.iter().copied().fold(f64::INFINITY, f64::min);
     let peer = |i: usize| {
-        let peers = ways.iter().filter(|((_, is_peer), _)| *is_peer);
-        peers.map(|(_, seconds)| least(&seconds[i])).fold(f64::INFINITY, f64::min)
+        let peers = ways.iter().filter(|timed| timed.is_peer);
+        peers.map(|timed| least(&timed.seconds[i])).fold(f64::INFINITY, f64::min)
     };
     let timing = |(i, seconds): (usize, &Vec<f64>)| Timing {
         threads: threads[i],
@@ -172,7 +177,7 @@ pub(crate) fn summarise(
         peak_mib: None,
     };
     ways.iter()
-        .map(|((way, is_peer), seconds)| Row {
+        .map(|Timed { way, is_peer, seconds }| Row {
             operation: operation.into(),
             size: size.into(),
             way: way.clone(),

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
-use crate::measure::{Row, Settings, summarise};
+use crate::measure::{Row, Settings, Timed, summarise};
 
 /// Sizes of cohorts by their slots.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -169,9 +169,13 @@ pub(crate) fn measure(slots: Slots, settings: &Settings, rows: &mut Vec<Row>) ->
             }
         }
     }
-    let ways = Prover::ALL.map(|prover| (prover.row_name(), prover == Prover::Ark));
+    let timed: Vec<Timed> = Prover::ALL
+        .into_iter()
+        .zip(seconds)
+        .map(|(prover, seconds)| Timed { way: prover.row_name(), is_peer: prover == Prover::Ark, seconds })
+        .collect();
     let size = format!("N = {}", slots.name());
-    let mut proofs = summarise("Groth16, a proof", &size, &threads, ways.into_iter().zip(seconds).collect());
+    let mut proofs = summarise("Groth16, a proof", &size, &threads, &timed);
     for (row, peaks) in proofs.iter_mut().zip(&peaks) {
         for (timing, peaks) in row.timings.iter_mut().zip(peaks) {
             timing.peak_mib = peaks.iter().copied().reduce(f64::max);
