@@ -193,3 +193,38 @@ fn median(values: &[f64]) -> f64 {
     let half = values.len() / 2;
     if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_with_another_answer_is_named() {
+        let mut ways = vec![Way::new("one", 1, |x: &mut u32| *x), Way::peer("same", 1, |x: &mut u32| *x)];
+        assert!(compare("copy", "2^0", &ways).is_ok());
+        // The answer is the same, what is left behind is not.
+        ways.push(Way::peer("other", 1, |x: &mut u32| std::mem::replace(x, 2)));
+        let failure = compare("copy", "2^0", &ways).expect_err("they differ");
+        assert_eq!(failure.to_string(), "copy 2^0: other and one differ");
+    }
+
+    #[test]
+    fn the_ratio_is_of_the_least_to_the_best_peer() {
+        let timed = |way: &str, is_peer, seconds: [f64; 3]| Timed {
+            way: way.into(),
+            is_peer,
+            seconds: vec![seconds.to_vec()],
+        };
+        let ways = [
+            timed("ours", false, [3.0, 1.0, 2.0]),
+            timed("a", true, [9.0; 3]),
+            timed("b", true, [4.0, 5.0, 6.0]),
+        ];
+        let rows = summarise("", "", &[1], &ways);
+        assert_eq!(
+            rows.iter().map(|row| row.timings[0].times_as_fast).collect::<Vec<_>>(),
+            [4.0, 4.0 / 9.0, 1.0]
+        );
+        assert_eq!(rows[0].timings[0].median_ms, 2000.0);
+    }
+}
