@@ -312,6 +312,39 @@ impl Avx2 {
         limbs[N_LIMBS - 1] = carry;
         Tight(limbs)
     }
+
+    #[inline(always)]
+    fn product<M: Modulus>(self, a: &Loose, b: &Tight) -> Tight {
+        let mut columns = [self.all(0); N_LIMBS];
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            unroll!(J in [0 1 2 3 4 5 6 7 8] {
+                columns[J] = self.plus(columns[J], self.times::<J>(a.0[I], &b.0));
+            });
+            if I + 1 < N_LIMBS {
+                self.drop_column::<M>(&mut columns);
+            }
+        });
+        self.finish::<M>(&mut columns)
+    }
+
+    /// Row `i` holds the products of limb `i` with itself and the limbs above it, each of these for two.
+    #[inline(always)]
+    fn product_with_itself<M: Modulus>(self, Tight(a): &Tight) -> Tight {
+        let mut columns = [self.all(0); N_LIMBS];
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            let doubled = self.plus(a[I], a[I]);
+            columns[I] = self.plus(columns[I], self.times::<I>(a[I], a));
+            unroll!(J in [1 2 3 4 5 6 7 8] {
+                if J > I {
+                    columns[J] = self.plus(columns[J], self.times::<J>(doubled, a));
+                }
+            });
+            if I + 1 < N_LIMBS {
+                self.drop_column::<M>(&mut columns);
+            }
+        });
+        self.finish::<M>(&mut columns)
+    }
 }
 
 impl Lanes for Avx2 {
@@ -410,37 +443,28 @@ impl Lanes for Avx2 {
         Tight(self.carry(a.0))
     }
 
+    /// Not inlined, here as in `square`: limbs come from memory and go there anyway, and the processor's cache of decoded
+    /// instructions holds one copy instead of one a product.
     #[inline(always)]
     fn mul<M: Modulus>(self, a: &Loose, b: &Tight) -> Tight {
-        let mut columns = [self.all(0); N_LIMBS];
-        unroll!(I in [0 1 2 3 4 5 6 7 8] {
-            unroll!(J in [0 1 2 3 4 5 6 7 8] {
-                columns[J] = self.plus(columns[J], self.times::<J>(a.0[I], &b.0));
-            });
-            if I + 1 < N_LIMBS {
-                self.drop_column::<M>(&mut columns);
-            }
-        });
-        self.finish::<M>(&mut columns)
+        #[inline(never)]
+        #[target_feature(enable = "avx2")]
+        fn product<M: Modulus>(lanes: Avx2, a: &Loose, b: &Tight) -> Tight {
+            lanes.product::<M>(a, b)
+        }
+        // SAFETY: a value of this type exists only where the processor has AVX2.
+        unsafe { product::<M>(self, a, b) }
     }
 
-    /// Row `i` holds the products of limb `i` with itself and the limbs above it, each of these for two.
     #[inline(always)]
-    fn square<M: Modulus>(self, Tight(a): &Tight) -> Tight {
-        let mut columns = [self.all(0); N_LIMBS];
-        unroll!(I in [0 1 2 3 4 5 6 7 8] {
-            let doubled = self.plus(a[I], a[I]);
-            columns[I] = self.plus(columns[I], self.times::<I>(a[I], a));
-            unroll!(J in [1 2 3 4 5 6 7 8] {
-                if J > I {
-                    columns[J] = self.plus(columns[J], self.times::<J>(doubled, a));
-                }
-            });
-            if I + 1 < N_LIMBS {
-                self.drop_column::<M>(&mut columns);
-            }
-        });
-        self.finish::<M>(&mut columns)
+    fn square<M: Modulus>(self, a: &Tight) -> Tight {
+        #[inline(never)]
+        #[target_feature(enable = "avx2")]
+        fn square<M: Modulus>(lanes: Avx2, a: &Tight) -> Tight {
+            lanes.product_with_itself::<M>(a)
+        }
+        // SAFETY: a value of this type exists only where the processor has AVX2.
+        unsafe { square::<M>(self, a) }
     }
 
     #[inline(always)]
