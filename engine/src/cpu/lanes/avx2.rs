@@ -13,7 +13,7 @@ use core::arch::x86_64::{
     _mm256_unpacklo_epi64,
 };
 
-use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows};
+use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, negated_inverse};
 
 const N_LIMBS: usize = 9;
 const LIMB_BITS: u32 = 29;
@@ -83,16 +83,7 @@ impl<M: Modulus> Of<M> {
         sum
     };
     /// `-1 / p` modulo `2^29`.
-    const NEGATED_INVERSE: u64 = {
-        let p = M::MODULUS.0[0];
-        let mut inverse = 1u64;
-        let mut i = 0;
-        while i < 6 {
-            inverse = inverse.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(inverse)));
-            i += 1;
-        }
-        inverse.wrapping_neg() & MASK
-    };
+    const NEGATED_INVERSE: u64 = negated_inverse(M::MODULUS.0[0]) & MASK;
     /// `2^261 - p`.
     const COMPLEMENT: LimbValues = {
         let mut limbs = Self::P;

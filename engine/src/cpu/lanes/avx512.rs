@@ -11,7 +11,7 @@ use core::arch::x86_64::{
     _mm512_srai_epi64, _mm512_srli_epi64, _mm512_sub_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
-use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows};
+use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, negated_inverse};
 
 const N_LIMBS: usize = 5;
 const LIMB_BITS: u32 = 52;
@@ -55,16 +55,7 @@ struct Of<M>(M);
 impl<M: Modulus> Of<M> {
     const P: LimbValues = split_value(M::MODULUS.0);
     /// `-1 / p` modulo `2^52`.
-    const NEGATED_INVERSE: u64 = {
-        let p = M::MODULUS.0[0];
-        let mut inverse = 1u64;
-        let mut i = 0;
-        while i < 6 {
-            inverse = inverse.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(inverse)));
-            i += 1;
-        }
-        inverse.wrapping_neg() & MASK
-    };
+    const NEGATED_INVERSE: u64 = negated_inverse(M::MODULUS.0[0]) & MASK;
     /// `2^260 - p`.
     const COMPLEMENT: LimbValues = {
         let mut limbs = Self::P;

@@ -1,13 +1,13 @@
 //! One inversion for a batch of additions: the binary greatest common divisor, 31 steps at a time on 64-bit approximations.
 //!
-//! Source: Pornin 2020 (eprint 2020/972), sections 2 and 3. Three times as fast as ark-ff's, which steps through whole numbers.
+//! Source: Pornin 2020 (eprint 2020/972), sections 2 and 3. (ark-ff steps through whole numbers.)
 //! Invariants: `y u = a s` and `y v = b s (mod p)` with the scale `s` that `u` starts with; `b` ends as `gcd(y, p) = 1`.
 //!
 //! Timing depends on the value, as ark-ff's does: here it is a product of thousands of differences.
 
 use core::cmp::max;
 
-use super::Modulus;
+use super::{Modulus, negated_inverse};
 
 /// Steps on approximations before the numbers themselves are updated: what the signed factors below fit 32 bits for.
 const STEPS: u32 = 31;
@@ -130,17 +130,6 @@ fn shift(words: Number, high: i64) -> Number {
     core::array::from_fn(|i| {
         words[i] >> STEPS | words.get(i + 1).copied().unwrap_or(high as u64) << (64 - STEPS)
     })
-}
-
-/// `-1 / p` modulo `2^64`, by Newton's iteration.
-const fn negated_inverse(p: u64) -> u64 {
-    let mut inverse = 1u64;
-    let mut i = 0;
-    while i < 6 {
-        inverse = inverse.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(inverse)));
-        i += 1;
-    }
-    inverse.wrapping_neg()
 }
 
 /// `256 / element`; `None` for zero. The factor turns an inverse for products over `2^256` into one for products over `2^260`.

@@ -132,6 +132,17 @@ pub(super) trait Lanes: Copy + Send + Sync + 'static {
     fn canonical<M: Modulus>(self, a: &Self::Loose) -> Self::Tight;
 }
 
+/// `-1 / p` modulo `2^64` for odd `p`, by Newton's iteration.
+const fn negated_inverse(p: u64) -> u64 {
+    let mut inverse = 1u64;
+    let mut i = 0;
+    while i < 6 {
+        inverse = inverse.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(inverse)));
+        i += 1;
+    }
+    inverse.wrapping_neg()
+}
+
 /// Asks for the line of the cache in which a value begins, ahead of its use.
 #[inline(always)]
 pub(super) fn prefetch<T>(value: &T) {
