@@ -17,7 +17,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::CurveGroup;
 use blindsum_engine::EngineError;
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
+use blindsum_engine::points::{G1, Points};
 use blindsum_engine::roster::CohortSize;
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -130,8 +130,9 @@ struct Sums {
 
 /// Everything that the proof takes from the witness.
 ///
-/// The sum in G2 runs on the CPU: beside the work of a device, and after the other sums where the backend is the CPU itself,
-/// which they keep busy.
+/// Two lines of work side by side: the quotient with H and L, and the sums over the columns of A and B, which have about as
+/// much to add. A backend that shares the threads of the CPU does both, and what one leaves idle the other takes up. A device
+/// does the calls in turn; the sum in G2, which no device does, runs beside them.
 fn sums(
     backend: &dyn Backend,
     key: &ProvingKey,
@@ -143,59 +144,88 @@ fn sums(
         let _span = tracing::info_span!("rows").entered();
         qap::rows(key.r1cs(), &z)
     };
-    let stop = AtomicBool::new(false);
-    let in_g2 = || {
-        let _span = tracing::info_span!("sum in G2").entered();
-        let points = key.queries().b_g2();
-        Cpu::sum_g2_vartime(|i| points[i].unpack(), &z, &stop)
-    };
-    let last = Stage::SumB2;
-    if backend.name().starts_with(Cpu.name()) {
-        let [h, l, a, b_g1] = sums_g1(backend, key, &z, a, b, observer)?;
-        enter(observer, last)?;
-        let b_g2 = in_g2().ok_or(ProveError::Cancelled { stage: last })?;
+    let work = Work { backend, key, z: &z, stop: AtomicBool::new(false) };
+    if backend.shares_threads() {
+        let mut beside = None;
+        let in_turn = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| beside = Some(work.b_g2().and_then(|b_g2| Ok((b_g2, work.a_and_b_g1()?)))));
+            work.or_stop(work.h_and_l(a, b, observer))
+        });
+        let [h, l] = in_turn?;
+        let (b_g2, [a, b_g1]) = beside.unwrap_or_else(|| unreachable!("the scope waits for it"))?;
         return Ok(Sums { h, l, a, b_g1, b_g2 });
     }
     // A thread of its own, not one of rayon's: those may hold a lock of the device while they wait for each other.
     thread::scope(|scope| {
-        let beside = scope.spawn(in_g2);
-        let in_g1 =
-            sums_g1(backend, key, &z, a, b, observer).and_then(|sums| enter(observer, last).map(|()| sums));
-        if in_g1.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
+        let beside = scope.spawn(|| work.b_g2());
+        let in_turn = work.h_and_l(a, b, observer).and_then(|h_and_l| Ok((h_and_l, work.a_and_b_g1()?)));
+        let in_turn = work.or_stop(in_turn);
         let b_g2 = beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let [h, l, a, b_g1] = in_g1?;
-        let b_g2 = b_g2.ok_or(ProveError::Cancelled { stage: last })?;
-        Ok(Sums { h, l, a, b_g1, b_g2 })
+        let ([h, l], [a, b_g1]) = in_turn?;
+        Ok(Sums { h, l, a, b_g1, b_g2: b_g2? })
     })
 }
 
-/// The quotient, and the sums over the H, L, A and B queries in G1.
-fn sums_g1(
-    backend: &dyn Backend,
-    key: &ProvingKey,
-    z: &[Fr],
-    mut a: Vec<Fr>,
-    mut b: Vec<Fr>,
-    observer: &mut Observer<'_>,
-) -> Result<[G1Projective; 4], ProveError> {
-    let queries = key.queries();
-    enter(observer, Stage::Quotient)?;
-    tracing::info_span!("quotient").in_scope(|| backend.quotient(&mut a, &mut b))?;
-    drop(b);
-    let mut sum = |stage: Stage, points, scalars: &[Fr]| -> Result<G1Projective, ProveError> {
-        enter(observer, stage)?;
-        let _span = tracing::info_span!("sum", query = stage.name()).entered();
-        Ok(backend.msm_g1_vartime(points, scalars)?)
-    };
-    let h = sum(Stage::SumH, &queries.h, &a)?;
-    drop(a);
-    let l = sum(Stage::SumL, &queries.l, &z[key.r1cs().n_instance()..])?;
-    let a = sum(Stage::SumA, &queries.a, z)?;
-    let b_g1 = sum(Stage::SumB1, &queries.b_g1, z)?;
-    Ok([h, l, a, b_g1])
+/// What the sums of a proof are over.
+struct Work<'a> {
+    backend: &'a dyn Backend,
+    key: &'a ProvingKey,
+    z: &'a [Fr],
+    /// Raised when there will be no proof.
+    stop: AtomicBool,
 }
+
+impl Work<'_> {
+    /// The quotient, and the sums over the H and L queries.
+    fn h_and_l(
+        &self,
+        mut a: Vec<Fr>,
+        mut b: Vec<Fr>,
+        observer: &mut Observer<'_>,
+    ) -> Result<[G1Projective; 2], ProveError> {
+        let queries = self.key.queries();
+        enter(observer, Stage::Quotient)?;
+        tracing::info_span!("quotient").in_scope(|| self.backend.quotient(&mut a, &mut b))?;
+        drop(b);
+        enter(observer, Stage::SumH)?;
+        let h = self.in_g1("H", &queries.h, &a)?;
+        drop(a);
+        enter(observer, Stage::SumL)?;
+        let l = self.in_g1("L", &queries.l, &self.z[self.key.r1cs().n_instance()..])?;
+        enter(observer, Stage::SumsAB)?;
+        Ok([h, l])
+    }
+
+    fn a_and_b_g1(&self) -> Result<[G1Projective; 2], ProveError> {
+        let queries = self.key.queries();
+        Ok([self.in_g1("A", &queries.a, self.z)?, self.in_g1("B in G1", &queries.b_g1, self.z)?])
+    }
+
+    fn in_g1(&self, query: &str, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, ProveError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(STOPPED);
+        }
+        let _span = tracing::info_span!("sum", query).entered();
+        Ok(self.backend.msm_g1_vartime(points, scalars)?)
+    }
+
+    fn b_g2(&self) -> Result<G2Projective, ProveError> {
+        let _span = tracing::info_span!("sum", query = "B in G2").entered();
+        let points = self.key.queries().b_g2();
+        self.backend.msm_g2_vartime(&|i| points[i].unpack(), self.z, &self.stop)?.ok_or(STOPPED)
+    }
+
+    /// Stops what runs beside if this has failed.
+    fn or_stop<T>(&self, result: Result<T, ProveError>) -> Result<T, ProveError> {
+        if result.is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+/// Of a sum that was stopped because another failed, whose error is the one that is told.
+const STOPPED: ProveError = ProveError::Cancelled { stage: Stage::SumsAB };
 
 impl Sums {
     /// The proof for given `r` and `s`.
@@ -217,11 +247,14 @@ mod tests {
     use ark_bn254::Bn254;
     use ark_ff::{BigInteger, UniformRand};
     use ark_groth16::Groth16;
+    use std::sync::atomic::AtomicBool;
+
     use blindsum_engine::DeviceError;
+    use blindsum_engine::cpu::{Cpu, Width};
     use blindsum_engine::curve;
     use blindsum_engine::mask::SignedMask;
     use blindsum_engine::ntt::{Direction, Domain};
-    use blindsum_engine::points::{G1, Grumpkin, Points};
+    use blindsum_engine::points::{G1, G2Source, Grumpkin, Points};
     use blindsum_engine::twin::Twin;
     use rand_chacha::ChaCha20Rng;
     use rand_chacha::rand_core::SeedableRng;
@@ -264,8 +297,10 @@ mod tests {
 
     #[test]
     fn the_same_bytes_as_ark_groth16() {
-        same_bytes_as_ark_groth16(&Cpu);
-        // Not the name of the CPU: the sum in G2 runs beside the others.
+        for cpu in Width::ALL.into_iter().filter_map(|width| Cpu::at(width).ok()) {
+            same_bytes_as_ark_groth16(&cpu);
+        }
+        // As on a device: the sum in G2 alone runs beside the others.
         same_bytes_as_ark_groth16(&Twin::new(Cpu, Cpu));
     }
 
@@ -287,8 +322,8 @@ mod tests {
             proven.expect("not stopped");
             assert!(all.is_sorted_by(|one, next| one.fraction < next.fraction));
             assert_eq!((all[0].fraction, all[all.len() - 1].fraction), (0.0, 1.0));
-            assert_eq!((all.len(), all[all.len() - 1].stage), (9, Stage::Done));
-            for end in [1, 2, 3, 4, 8] {
+            assert_eq!((all.len(), all[all.len() - 1].stage), (7, Stage::Done));
+            for end in [1, 2, 3, 4, 6] {
                 let (stopped, seen) = prove_until(end);
                 assert_eq!(seen, all[..end]);
                 let Err(ProveError::Cancelled { stage }) = stopped else { panic!("{stopped:?}") };
@@ -325,6 +360,15 @@ mod tests {
         fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
             self.call()?;
             Cpu.msm_g1_vartime(points, scalars)
+        }
+
+        fn msm_g2_vartime(
+            &self,
+            point: &G2Source<'_>,
+            scalars: &[Fr],
+            stop: &AtomicBool,
+        ) -> Result<Option<G2Projective>, EngineError> {
+            Cpu.msm_g2_vartime(point, scalars, stop)
         }
 
         fn msm_grumpkin_vartime(

@@ -427,6 +427,15 @@ mod tests {
             Cpu.msm_g1_vartime(points, scalars)
         }
 
+        fn msm_g2_vartime(
+            &self,
+            point: &G2Source<'_>,
+            scalars: &[Fr],
+            stop: &AtomicBool,
+        ) -> Result<Option<G2Projective>, EngineError> {
+            Cpu.msm_g2_vartime(point, scalars, stop)
+        }
+
         fn msm_grumpkin_vartime(
             &self,
             points: &Points<Grumpkin>,

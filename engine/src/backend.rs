@@ -1,12 +1,14 @@
 //! The operations a device offers. Host slices in, values out; device memory is never visible.
 
+use std::sync::atomic::AtomicBool;
+
 use rayon::prelude::*;
 
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{EngineError, Misuse};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G1Projective, Grumpkin, Points};
+use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, Points};
 
 /// Fewest and most bits of a word of [`Backend::msm_signed`].
 const SIGNED_BITS: core::ops::RangeInclusive<u8> = 2..=32;
@@ -21,6 +23,12 @@ const CHECKED_WORDS: usize = 1 << 14;
 pub trait Backend: Send + Sync {
     /// Name for logs and bench ids, e.g. `cpu` or `gpu:llvmpipe`.
     fn name(&self) -> &str;
+
+    /// Whether calls made side by side share the threads of the current rayon pool, so that one fills what another leaves
+    /// idle. A device takes calls in turn instead: tasks of that pool must not wait for each other there.
+    fn shares_threads(&self) -> bool {
+        false
+    }
 
     /// Expands every mask and adds or subtracts it:
     /// `acc_j += sum_i (+-1)_i * stream_i[first_word + j]  (mod 2^32)`.
@@ -47,6 +55,18 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Misuse::LengthMismatch`] unless there is one scalar a point; [`EngineError::Device`] when the device fails.
     fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError>;
+
+    /// `sum_i scalars_i * point(i)` on G2 of BN254, otherwise as [`Backend::msm_g1_vartime`]; `None` if `stop` was raised
+    /// meanwhile. Points must be infinity or in the subgroup.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when the device fails.
+    fn msm_g2_vartime(
+        &self,
+        point: &G2Source<'_>,
+        scalars: &[Fr],
+        stop: &AtomicBool,
+    ) -> Result<Option<G2Projective>, EngineError>;
 
     /// `sum_i scalars_i * points_i` on Grumpkin, otherwise as [`Backend::msm_g1_vartime`].
     ///

@@ -20,6 +20,10 @@ use crate::error::Misuse;
 pub type G1 = ark_bn254::g1::Config;
 /// A point of G1 in projective coordinates.
 pub type G1Projective = ark_bn254::G1Projective;
+/// Where points of G2 lie: asked for a point by its index, as often as it is needed.
+pub type G2Source<'a> = dyn Fn(usize) -> ark_bn254::G2Affine + Sync + 'a;
+/// A point of G2 in projective coordinates.
+pub type G2Projective = ark_bn254::G2Projective;
 /// Grumpkin: coordinates in [`ark_bn254::Fr`], scalars in [`ark_bn254::Fq`].
 pub type Grumpkin = ark_grumpkin::GrumpkinConfig;
 

@@ -2,6 +2,8 @@
 //!
 //! For tests, for `blindsum doctor`, and for a first round on a machine that nobody has tried yet.
 
+use std::sync::atomic::AtomicBool;
+
 use ark_ec::CurveGroup;
 use zeroize::Zeroizing;
 
@@ -10,7 +12,7 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G1Projective, Grumpkin, Points};
+use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, Points};
 
 /// Runs every operation on `A` and on `B` and refuses to go on when they differ.
 #[derive(Clone, Debug)]
@@ -75,6 +77,20 @@ impl<A: Backend, B: Backend> Backend for Twin<A, B> {
         Ok(left)
     }
 
+    fn msm_g2_vartime(
+        &self,
+        point: &G2Source<'_>,
+        scalars: &[Fr],
+        stop: &AtomicBool,
+    ) -> Result<Option<G2Projective>, EngineError> {
+        let left = self.left.msm_g2_vartime(point, scalars, stop)?;
+        let right = self.right.msm_g2_vartime(point, scalars, stop)?;
+        // Where one was stopped there is nothing to compare.
+        let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+        self.compare("msm_g2_vartime", &[left.into_affine()], &[right.into_affine()])?;
+        Ok(Some(left))
+    }
+
     fn msm_grumpkin_vartime(
         &self,
         points: &Points<Grumpkin>,
@@ -116,6 +132,9 @@ impl<A: Backend, B: Backend> Backend for Twin<A, B> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
+    use ark_bn254::G2Affine;
     use ark_ec::AffineRepr;
 
     use super::*;
@@ -150,6 +169,15 @@ mod tests {
 
         fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
             Ok(-Cpu.msm_g1_vartime(points, scalars)?)
+        }
+
+        fn msm_g2_vartime(
+            &self,
+            point: &G2Source<'_>,
+            scalars: &[Fr],
+            stop: &AtomicBool,
+        ) -> Result<Option<G2Projective>, EngineError> {
+            Ok(Cpu.msm_g2_vartime(point, scalars, stop)?.map(|sum| -sum))
         }
 
         fn msm_grumpkin_vartime(
@@ -208,6 +236,11 @@ mod tests {
             Err(EngineError::Device(error)) => assert_eq!(error, disagreement("msm_g1_vartime", 0)),
             other => panic!("{other:?}"),
         }
+        let never = AtomicBool::new(false);
+        match twin.msm_g2_vartime(&|_| G2Affine::generator(), &[Fr::from(5u8)], &never) {
+            Err(EngineError::Device(error)) => assert_eq!(error, disagreement("msm_g2_vartime", 0)),
+            other => panic!("{other:?}"),
+        }
         match twin.msm_grumpkin_vartime(&grumpkin, &[Fq::from(5u8)]) {
             Err(EngineError::Device(error)) => assert_eq!(error, disagreement("msm_grumpkin_vartime", 0)),
             other => panic!("{other:?}"),
@@ -233,6 +266,13 @@ mod tests {
             twin.msm_g1_vartime(&g1, &[Fr::from(5u8)]).expect("equal"),
             g1.unpack()[0] * Fr::from(5u8)
         );
+        let stop = AtomicBool::new(false);
+        let in_g2 = |twin: &Twin<Cpu, Cpu>| {
+            twin.msm_g2_vartime(&|_| G2Affine::generator(), &[Fr::from(5u8)], &stop).expect("equal")
+        };
+        assert_eq!(in_g2(&twin), Some(G2Affine::generator() * Fr::from(5u8)));
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(in_g2(&twin), None);
         let expected = curve::generator() * Fq::from(5u8);
         assert_eq!(twin.msm_grumpkin_vartime(&grumpkin, &[Fq::from(5u8)]).expect("equal"), expected);
         assert_eq!(twin.msm_signed(&grumpkin, &[&[-5]], 4).expect("equal"), [-expected]);

@@ -331,7 +331,7 @@ fn cpu_sums_in_g2() {
                 let expected = G2Projective::msm(&points, &scalars).expect("equal lengths");
                 for cpu in widths() {
                     assert_eq!(
-                        cpu.sum_g2_vartime(|i| points[i], &scalars, &stop),
+                        cpu.msm_g2_vartime(&|i| points[i], &scalars, &stop).expect("no device"),
                         Some(expected),
                         "{}: {n} points ({of_points}), scalars {of_scalars}, seed {SEED:#x}",
                         cpu.name()

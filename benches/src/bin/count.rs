@@ -68,7 +68,7 @@ impl Operation {
                 let scalars = inputs::uniform_vector(&mut rng, points.len());
                 let stop = AtomicBool::new(false);
                 twice(&mut || {
-                    black_box(cpu.sum_g2_vartime(|i| points[i], &scalars, &stop));
+                    drop(black_box(cpu.msm_g2_vartime(&|i| points[i], &scalars, &stop)));
                 });
             }
             Self::MsmSigned => {

@@ -19,12 +19,8 @@ pub enum Stage {
     SumH,
     /// The sum over the L query.
     SumL,
-    /// The sum over the A query.
-    SumA,
-    /// The sum over the B query in G1.
-    SumB1,
-    /// The sum over the B query in G2, or what is left of it.
-    SumB2,
+    /// The sums over the A and B queries, or what is left of them.
+    SumsAB,
     /// Nothing is left to do.
     Done,
 }
@@ -39,9 +35,7 @@ impl Stage {
             Self::Quotient => "quotient",
             Self::SumH => "sum H",
             Self::SumL => "sum L",
-            Self::SumA => "sum A",
-            Self::SumB1 => "sum B in G1",
-            Self::SumB2 => "sum B in G2",
+            Self::SumsAB => "sums A, B",
             Self::Done => "done",
         }
     }
@@ -50,13 +44,11 @@ impl Stage {
     const fn fraction(self) -> f32 {
         match self {
             Self::Synthesis => 0.0,
-            Self::Rows => 0.08,
-            Self::Quotient => 0.11,
-            Self::SumH => 0.25,
+            Self::Rows => 0.03,
+            Self::Quotient => 0.05,
+            Self::SumH => 0.17,
             Self::SumL => 0.6,
-            Self::SumA => 0.67,
-            Self::SumB1 => 0.75,
-            Self::SumB2 => 0.8,
+            Self::SumsAB => 0.88,
             Self::Done => 1.0,
         }
     }

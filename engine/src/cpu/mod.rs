@@ -13,14 +13,12 @@ mod sum_rows;
 pub use self::lanes::Width;
 use std::sync::atomic::AtomicBool;
 
-use ark_bn254::{G2Affine, G2Projective};
-
 use crate::backend::Backend;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G1Projective, Grumpkin, PackedPoint, Points};
+use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, PackedPoint, Points};
 
 /// The CPU at its widest, all threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,17 +51,6 @@ impl Cpu {
         CpuAt(Width::widest())
     }
 
-    /// `sum_i scalars_i point(i)` in G2; `None` if `stop` was raised meanwhile. Timing depends on `scalars`.
-    ///
-    /// See [`CpuAt::sum_g2_vartime`].
-    pub fn sum_g2_vartime(
-        point: impl Fn(usize) -> G2Affine + Sync,
-        scalars: &[Fr],
-        stop: &AtomicBool,
-    ) -> Option<G2Projective> {
-        Self::widest().sum_g2_vartime(point, scalars, stop)
-    }
-
     /// `points[i] = hash_to_curve(name, index(i))`. See [`CpuAt::hash_to_curve`].
     pub fn hash_to_curve(name: &str, index: impl Fn(usize) -> u64 + Sync, points: &mut [PackedPoint]) {
         Self::widest().hash_to_curve(name, index, points);
@@ -75,20 +62,6 @@ impl CpuAt {
     #[must_use]
     pub fn width(self) -> Width {
         self.0
-    }
-
-    /// `sum_i scalars_i point(i)` in G2; `None` if `stop` was raised meanwhile. Timing depends on `scalars`.
-    ///
-    /// `point` is asked again for every window: it unpacks from where the points lie, and no copy of them is kept. They must
-    /// be infinity or in the subgroup. Holds 40 bytes for every point that is not infinity with a scalar that is not zero, and
-    /// per thread some megabytes.
-    pub fn sum_g2_vartime(
-        self,
-        point: impl Fn(usize) -> G2Affine + Sync,
-        scalars: &[Fr],
-        stop: &AtomicBool,
-    ) -> Option<G2Projective> {
-        msm::sum_vartime(self.0, point, scalars, stop)
     }
 
     /// `points[i] = hash_to_curve(name, index(i))`, the points of [`crate::curve::hash_to_curve`] and many at a time. Timing
@@ -112,10 +85,15 @@ impl Backend for Cpu {
         "cpu"
     }
 
+    fn shares_threads(&self) -> bool {
+        true
+    }
+
     widest! {
         mask_expand(masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> ();
         sum_rows(rows: &[&[u32]], acc: &mut [u32]) -> ();
         msm_g1_vartime(points: &Points<G1>, scalars: &[Fr]) -> G1Projective;
+        msm_g2_vartime(point: &G2Source<'_>, scalars: &[Fr], stop: &AtomicBool) -> Option<G2Projective>;
         msm_grumpkin_vartime(points: &Points<Grumpkin>, scalars: &[Fq]) -> Projective;
         msm_signed(points: &Points<Grumpkin>, rows: &[&[i32]], bits: u8) -> Vec<Projective>;
         ntt(direction: Direction, domain: Domain, values: &mut [Fr]) -> ();
@@ -132,6 +110,10 @@ impl Backend for CpuAt {
         }
     }
 
+    fn shares_threads(&self) -> bool {
+        true
+    }
+
     fn mask_expand(&self, masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> Result<(), EngineError> {
         mask_expand::mask_expand(masks, first_word, acc)
     }
@@ -142,6 +124,15 @@ impl Backend for CpuAt {
 
     fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError> {
         msm::msm_vartime(self.0, points, scalars)
+    }
+
+    fn msm_g2_vartime(
+        &self,
+        point: &G2Source<'_>,
+        scalars: &[Fr],
+        stop: &AtomicBool,
+    ) -> Result<Option<G2Projective>, EngineError> {
+        Ok(msm::sum_vartime(self.0, point, scalars, stop))
     }
 
     fn msm_grumpkin_vartime(

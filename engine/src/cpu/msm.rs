@@ -102,6 +102,7 @@ where
 }
 
 /// A point that counts, with the magnitude of its scalar.
+#[derive(Clone, Default)]
 struct Term {
     /// `index * 2 + sign`.
     entry: u32,
@@ -111,6 +112,24 @@ struct Term {
 /// The longest magnitudes of each class of terms, in bits: those of a field element negated where that is shorter, and of
 /// what a witness is full of, bits and words.
 const CLASSES: [u32; 6] = [253, 128, 64, 32, 16, 1];
+
+/// The terms that count among scalars from index `first` on, with their classes.
+fn classified<F: PrimeField<BigInt = BigInt<4>>>(
+    first: usize,
+    scalars: &[F],
+    is_infinity: impl Fn(usize) -> bool,
+) -> impl Iterator<Item = (usize, Term)> {
+    let counts = move |(index, scalar): &(usize, &F)| !scalar.is_zero() && !is_infinity(*index);
+    (first..).zip(scalars).filter(counts).map(|(index, scalar)| {
+        let (scalar, mut negated) = (scalar.into_bigint(), F::MODULUS);
+        negated.sub_with_borrow(&scalar);
+        let negative = negated < scalar;
+        let scalar = if negative { negated } else { scalar };
+        let bits = scalar.num_bits();
+        let class = CLASSES.iter().rposition(|longest| bits <= *longest).expect("half of the field");
+        (class, Term { entry: (index as u32) << 1 | u32::from(negative), scalar })
+    })
+}
 
 /// The terms that count, longest class first.
 struct Terms {
@@ -124,33 +143,33 @@ impl Terms {
         is_infinity: impl Fn(usize) -> bool + Sync,
         scalars: &[F],
     ) -> Self {
-        let sorted = |(chunk, scalars): (usize, &[F])| {
-            let mut classes = [const { Vec::new() }; CLASSES.len()];
-            for (place, scalar) in scalars.iter().enumerate() {
-                let index = chunk * CHUNK + place;
-                if scalar.is_zero() || is_infinity(index) {
-                    continue;
-                }
-                let (scalar, mut negated) = (scalar.into_bigint(), F::MODULUS);
-                negated.sub_with_borrow(&scalar);
-                let negative = negated < scalar;
-                let scalar = if negative { negated } else { scalar };
-                let bits = scalar.num_bits();
-                let class = CLASSES.iter().rposition(|longest| bits <= *longest).expect("half of the field");
-                classes[class].push(Term { entry: (index as u32) << 1 | u32::from(negative), scalar });
+        let counts_of = |(chunk, scalars): (usize, &[F])| {
+            let mut counts = [0; CLASSES.len()];
+            for (class, _) in classified(chunk * CHUNK, scalars, &is_infinity) {
+                counts[class] += 1;
             }
-            classes
+            counts
         };
-        let mut chunks: Vec<_> = scalars.par_chunks(CHUNK).enumerate().map(sorted).collect();
-        let mut ends = [0; CLASSES.len()];
-        let mut terms = Vec::with_capacity(chunks.iter().flatten().map(Vec::len).sum());
+        let counts: Vec<_> = scalars.par_chunks(CHUNK).enumerate().map(counts_of).collect();
+        let n_terms = counts.iter().flatten().sum();
+        // By all threads: the first touch of fresh memory is what takes time.
+        let mut terms: Vec<Term> = rayon::iter::repeat_n(Term::default(), n_terms).collect();
+        let mut places: Vec<[&mut [Term]; CLASSES.len()]> =
+            counts.iter().map(|_| Default::default()).collect();
+        let (mut rest, mut ends) = (&mut terms[..], [0; CLASSES.len()]);
         for (class, end) in ends.iter_mut().enumerate() {
-            for chunk in &mut chunks {
-                // Taken, so that its memory is given back before the next is copied.
-                terms.append(&mut core::mem::take(&mut chunk[class]));
+            for (places, counts) in places.iter_mut().zip(&counts) {
+                (places[class], rest) = rest.split_at_mut(counts[class]);
             }
-            *end = terms.len();
+            *end = n_terms - rest.len();
         }
+        let chunks = scalars.par_chunks(CHUNK).enumerate().zip(&mut places);
+        chunks.for_each(|((chunk, scalars), places)| {
+            let mut places = places.each_mut().map(|places| places.iter_mut());
+            for (class, term) in classified(chunk * CHUNK, scalars, &is_infinity) {
+                *places[class].next().expect("as many as were counted") = term;
+            }
+        });
         Self { terms, ends }
     }
 

@@ -19,7 +19,7 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::{MaskKey, SignedMask};
 use crate::ntt::{Direction, Domain};
-use crate::points::{Curve, G1, Grumpkin, Points};
+use crate::points::{Curve, G1, G2Projective, G2Source, Grumpkin, Points};
 
 /// Keys or rows of a calibration call.
 const N_INPUTS: usize = 16;
@@ -391,6 +391,15 @@ impl Backend for Auto {
         scalars: &[Fr],
     ) -> Result<ark_bn254::G1Projective, EngineError> {
         self.run(self.crossover.msm, points.len() as u64, |backend| backend.msm_g1_vartime(points, scalars))
+    }
+
+    fn msm_g2_vartime(
+        &self,
+        point: &G2Source<'_>,
+        scalars: &[Fr],
+        stop: &AtomicBool,
+    ) -> Result<Option<G2Projective>, EngineError> {
+        Cpu.msm_g2_vartime(point, scalars, stop)
     }
 
     fn msm_grumpkin_vartime(

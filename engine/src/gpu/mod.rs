@@ -20,6 +20,7 @@ mod source;
 mod sum_rows;
 mod threads;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,11 +34,12 @@ pub use profile::{KernelTime, ProfileReport, Transfer};
 use source::Kernels;
 
 use crate::backend::Backend;
+use crate::cpu::Cpu;
 use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, Grumpkin, Points};
+use crate::points::{G1, G2Projective, G2Source, Grumpkin, Points};
 
 /// Invocations of a workgroup, as the kernels say.
 const GROUP: u32 = 64;
@@ -265,6 +267,16 @@ impl Backend for Gpu {
         scalars: &[Fr],
     ) -> Result<ark_bn254::G1Projective, EngineError> {
         msm::msm(self, points, scalars, MsmTuning::default())
+    }
+
+    fn msm_g2_vartime(
+        &self,
+        point: &G2Source<'_>,
+        scalars: &[Fr],
+        stop: &AtomicBool,
+    ) -> Result<Option<G2Projective>, EngineError> {
+        // No kernels for G2: the CPU does it, best beside the calls in G1.
+        Cpu.msm_g2_vartime(point, scalars, stop)
     }
 
     fn msm_grumpkin_vartime(

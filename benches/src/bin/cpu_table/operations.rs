@@ -113,7 +113,9 @@ fn msm_g2(settings: &Settings, rows: &mut Vec<Row>) -> Result<(), Failure> {
         let ours = |cpu: CpuAt| {
             let (points, scalars, stop) = (&points, &scalars, &stop);
             Way::new(cpu.width().name(), (), move |()| {
-                cpu.sum_g2_vartime(|i| points[i], scalars, stop).expect("nobody stops it")
+                cpu.msm_g2_vartime(&|i| points[i], scalars, stop)
+                    .expect("no device")
+                    .expect("nobody stops it")
             })
         };
         let mut ways: Vec<_> = widths().into_iter().map(ours).collect();

@@ -1,8 +1,8 @@
 //! Additions in the lanes: as many side by side as the processor has lanes, two chains of products in each.
 //!
-//! A slot holds `x 2^256` and `y 2^254`. Chords keep that form with products that divide by `2^260`: differences of such
-//! coordinates have the ratio `slope 2^258`, whose square over `2^260` is `slope^2 2^256`; and `slope 2^258` times `x 2^256`
-//! over `2^260` is `slope x 2^254`. So points enter with one exact division of `y` by 4 and no multiplication.
+//! A slot holds `x 2^256` and `y 2^256`, as ark-ff does. Chords keep that form with products that divide by `2^260`: a batch's
+//! inverses come with a factor that makes the slope `slope 2^258`. Its square over `2^260` is `slope^2 2^256`; and its product
+//! with `4 x 2^256`, over `2^260`, is `slope x 2^256`. So a point enters as it is.
 
 use zeroize::Zeroize;
 
@@ -52,12 +52,12 @@ impl<L: Lanes, F: Coordinate> Adder for Vector<L, F> {
         if y.is_zero() {
             return Self::INFINITY;
         }
-        Slot { x: x.row(), y: y.signed(negative).quarter().row() }
+        Slot { x: x.row(), y: y.signed(negative).row() }
     }
 
     #[inline(always)]
     fn leave(&self, slot: &Self::Slot) -> Option<(F, F)> {
-        (slot.x != F::MARK).then(|| (F::from_row(&slot.x), F::from_row(&slot.y).double().double()))
+        (slot.x != F::MARK).then(|| (F::from_row(&slot.x), F::from_row(&slot.y)))
     }
 
     fn add(&mut self, slots: &mut [Self::Slot], pairs: &[[u32; 2]]) {
@@ -147,8 +147,8 @@ impl<L: Lanes, F: Coordinate> Kernel for AddBatch<'_, L, F> {
             *product = F::times(lanes, &difference, product);
         }
 
-        // Products are integers r below p for which ark-ff has the element r / 2^256: its inverse is 2^512 / r. Wanted is
-        // 2^520 / r, the inverse for products that divide by 2^260.
+        // Products are integers r below p for which ark-ff has the element r / 2^256: its inverse is 2^512 / r. For
+        // products that divide by 2^260 it would be 2^520 / r, and wanted is a quarter of that.
         let mut elements = [F::ONE; 2 * MAX_LANES];
         for (side, product) in products.iter().enumerate() {
             let rows = F::store(lanes, &F::join(lanes, &F::loose(lanes, product)));
@@ -177,7 +177,7 @@ impl<L: Lanes, F: Coordinate> Kernel for AddBatch<'_, L, F> {
             *inverse = F::times(lanes, &difference, inverse);
             let slope = F::times(lanes, &F::minus(lanes, &qy, &py), &own);
             let x = F::join(lanes, &F::minus_both(lanes, &F::squared(lanes, &slope), &px, &qx));
-            let fall = F::minus(lanes, &px, &F::split(lanes, &x));
+            let fall = F::four_times_minus(lanes, &px, &F::split(lanes, &x));
             let y = F::times(lanes, &fall, &slope);
             let y = F::join(lanes, &F::minus(lanes, &y, &py));
             let (x, y) = (F::store(lanes, &x), F::store(lanes, &y));

@@ -477,6 +477,16 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn four_times_sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Loose {
+        let mut difference = self.sub::<M>(a, b).0;
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            difference[I] = self.left::<2>(difference[I]);
+        });
+        // Limbs below 2^33: too much for a loose value.
+        Loose(self.carry(difference))
+    }
+
+    #[inline(always)]
     fn sub_two<M: Modulus>(self, a: &Tight, b: &Tight, c: &Tight) -> Loose {
         let mut difference = a.0;
         unroll!(I in [0 1 2 3 4 5 6 7 8] {

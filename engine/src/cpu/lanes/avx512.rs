@@ -377,6 +377,16 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn four_times_sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
+        let mut difference = a.0;
+        unroll!(I in [0 1 2 3 4] {
+            let limb = self.plus(self.minus(a.0[I], b.0[I]), self.all(Of::<M>::THREE_P[I]));
+            difference[I] = self.left::<2>(limb);
+        });
+        Tight(self.carry(difference))
+    }
+
+    #[inline(always)]
     fn sub_two<M: Modulus>(self, a: &Tight, b: &Tight, c: &Tight) -> Tight {
         let mut difference = a.0;
         unroll!(I in [0 1 2 3 4] {

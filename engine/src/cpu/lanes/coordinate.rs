@@ -41,6 +41,7 @@ pub(in crate::cpu) trait Coordinate: Field {
     fn times<L: Lanes>(lanes: L, a: &Self::Loose<L>, b: &Self::Tight<L>) -> Self::Tight<L>;
     fn squared<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Tight<L>;
     fn minus<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Loose<L>;
+    fn four_times_minus<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Loose<L>;
     fn minus_both<L: Lanes>(
         lanes: L,
         a: &Self::Tight<L>,
@@ -158,6 +159,11 @@ impl<M: Modulus> Coordinate for M {
     #[inline(always)]
     fn minus<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight) -> L::Loose {
         lanes.sub::<M>(a, b)
+    }
+
+    #[inline(always)]
+    fn four_times_minus<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight) -> L::Loose {
+        lanes.four_times_sub::<M>(a, b)
     }
 
     #[inline(always)]
@@ -283,6 +289,11 @@ impl Coordinate for Fq2 {
     }
 
     #[inline(always)]
+    fn four_times_minus<L: Lanes>(lanes: L, a: &[L::Tight; 2], b: &[L::Tight; 2]) -> [L::Loose; 2] {
+        [lanes.four_times_sub::<Fq>(&a[0], &b[0]), lanes.four_times_sub::<Fq>(&a[1], &b[1])]
+    }
+
+    #[inline(always)]
     fn minus_both<L: Lanes>(
         lanes: L,
         a: &[L::Tight; 2],
@@ -293,7 +304,8 @@ impl Coordinate for Fq2 {
     }
 }
 
-/// `256 / element` of every element, none of which is zero, with one inversion.
+/// `64 / element` of every element, none of which is zero, with one inversion: for products that divide by `2^260`, a
+/// quarter of the inverse.
 pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
     let mut product = F::ONE;
     let mut before = [F::ZERO; 2 * MAX_LANES];
@@ -302,7 +314,7 @@ pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
         *before = product;
         product *= element;
     }
-    let mut inverse = product.invert().expect("a product of elements that are not zero");
+    let mut inverse = product.invert().expect("a product of elements that are not zero").quarter();
     for (element, before) in elements.iter_mut().zip(&*before).rev() {
         let own = inverse * before;
         inverse *= &*element;
@@ -340,7 +352,7 @@ mod tests {
         let mut inverses = elements;
         invert_all(&mut inverses);
         for (element, inverse) in elements.iter().zip(inverses) {
-            assert_eq!(inverse * element, Fq::from(256u64));
+            assert_eq!(inverse * element, Fq::from(64u64));
         }
     }
 }

@@ -123,6 +123,8 @@ pub(super) trait Lanes: Copy + Send + Sync + 'static {
     fn add(self, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
     /// `a - b + 3 p`, for `b < 2 p`.
     fn sub<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
+    /// `4 (a - b + 3 p)`, for `b < 2 p`.
+    fn four_times_sub<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
     /// `a - b - c + 5 p`, for `b, c < 2 p`.
     fn sub_two<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight, c: &Self::Tight) -> Self::Loose;
 
@@ -278,7 +280,7 @@ mod tests {
     }
 
     impl<L: Lanes, M: Modulus> Kernel for All<'_, L, M> {
-        type Output = Vec<[Rows; 9]>;
+        type Output = Vec<[Rows; 11]>;
 
         #[inline(always)]
         fn run(self) -> Self::Output {
@@ -306,6 +308,8 @@ mod tests {
                     store(sum),
                     store(difference),
                     store(lanes.sub_two::<M>(&product, &a, &b)),
+                    store(lanes.four_times_sub::<M>(&a, &b)),
+                    tight(lanes.mul::<M>(&lanes.four_times_sub::<M>(&a, &b), &b)),
                     tight(lanes.mul::<M>(&difference, &lanes.reduce::<M>(&large))),
                     store(large),
                     tight(lanes.reduce::<M>(&large)),
@@ -322,6 +326,7 @@ mod tests {
         let (a, b): (Vec<M>, Vec<M>) = pairs.iter().copied().unzip();
         let results = lanes.vectorize(All { lanes, a: &a, b: &b });
         assert_eq!(results.len(), pairs.len() / L::LANES);
+        let four = M::from(4u64);
         let sixteenth = M::from(16u64).inverse().expect("not zero");
         for (i, &(a, b)) in pairs.iter().enumerate() {
             let got = results[i / L::LANES].map(|rows| M::from_words(rows[i % L::LANES]));
@@ -332,6 +337,8 @@ mod tests {
                 a + b,
                 a - b,
                 product - a - b,
+                (a - b) * four,
+                (a - b) * four * b * sixteenth,
                 (a - b) * large * sixteenth,
                 large,
                 large,
