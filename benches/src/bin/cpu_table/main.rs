@@ -43,6 +43,9 @@ struct Arguments {
     /// How many times each way is measured.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     turns: u16,
+    /// Numbers of threads; by default one, and as many as there are cores.
+    #[arg(long, value_name = "THREADS", value_delimiter = ',', value_parser = parse_threads)]
+    threads: Vec<usize>,
     /// Larger sizes are cut down to 2^this.
     #[arg(long, default_value_t = MAX_LOG_SIZE, value_parser = clap::value_parser!(u32).range(4..=28))]
     max_log_size: u32,
@@ -81,6 +84,13 @@ enum Failure {
     Json(#[from] serde_json::Error),
 }
 
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=1024) => Ok(threads),
+        _ => Err("a number of threads is between 1 and 1024".into()),
+    }
+}
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,7 +108,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let machine = Machine::read(arguments.date.clone());
     let settings = Settings {
-        pools: Pools::new()?,
+        pools: Pools::new(&arguments.threads)?,
         turns: if arguments.quick { QUICK_TURNS } else { arguments.turns.into() },
         max_log_size: if arguments.quick { QUICK_LOG_SIZE } else { arguments.max_log_size },
     };

@@ -24,12 +24,17 @@ impl Settings {
     }
 }
 
-/// One thread, and all.
+/// One pool for each number of threads.
 pub(crate) struct Pools(Vec<ThreadPool>);
 
 impl Pools {
-    pub(crate) fn new() -> Result<Self, Failure> {
-        let mut counts = vec![1, rayon::current_num_threads()];
+    /// Of these numbers of threads; without any, of one and of all.
+    pub(crate) fn new(counts: &[usize]) -> Result<Self, Failure> {
+        let mut counts = match counts {
+            [] => vec![1, rayon::current_num_threads()],
+            counts => counts.to_vec(),
+        };
+        counts.sort_unstable();
         counts.dedup();
         let pool = |count: &usize| ThreadPoolBuilder::new().num_threads(*count).build();
         Ok(Self(counts.iter().map(pool).collect::<Result<_, _>>()?))
