@@ -5,7 +5,7 @@
 
 use ark_bn254::Fr;
 use ark_ff::{Field, One, Zero};
-use blindsum_engine::curve::Point;
+use blindsum_engine::curve::{Point, inverse_vartime};
 
 use super::bits::select;
 use crate::r1cs::{Builder, Num};
@@ -47,7 +47,7 @@ impl PointVar {
         let dy = &other.y - &self.y;
         let one = b.constant(Fr::one());
         let inverse = b.within("distinct x", |b| {
-            let inverse = b.alloc(dx.value().inverse().unwrap_or_default());
+            let inverse = b.alloc(inverse_vartime(dx.value()).unwrap_or_default());
             b.enforce(&inverse, &dx, &one);
             inverse
         });
@@ -61,7 +61,7 @@ impl PointVar {
         let x_squared = b.mul(&self.x, &self.x);
         let rise = x_squared.scale(Fr::from(3u8));
         let run = self.y.scale(Fr::from(2u8));
-        let slope = b.alloc(rise.value() * run.value().inverse().unwrap_or_default());
+        let slope = b.alloc(rise.value() * inverse_vartime(run.value()).unwrap_or_default());
         b.enforce(&slope, &run, &rise);
         self.third(b, &slope, self)
     }

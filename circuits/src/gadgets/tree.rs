@@ -8,7 +8,8 @@ pub(crate) fn root(b: &mut Builder, leaves: &[Num]) -> Num {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
         let arity = if level.len() == 2 { 2 } else { 4 };
-        level = level.chunks(arity).map(|children| hash(b, &children.iter().collect::<Vec<_>>())).collect();
+        let nodes: Vec<Vec<&Num>> = level.chunks(arity).map(|children| children.iter().collect()).collect();
+        level = b.sections(nodes.len(), |b, index| hash(b, &nodes[index]));
     }
     level.pop().unwrap_or_default()
 }

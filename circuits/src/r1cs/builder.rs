@@ -17,11 +17,12 @@ pub(crate) type Tamper = std::sync::Arc<Vec<(String, usize, Fr)>>;
 pub(crate) struct Builder {
     /// The matrices; `None` when only values are wanted.
     rows: Option<Rows>,
-    /// The constant one and the public inputs.
-    instance: Vec<Fr>,
-    witness: Vec<Fr>,
-    /// Column of `witness[0]`.
+    /// `z` from `first_column` on: of a section its own variables, otherwise the constant one, the public inputs, the witness.
+    values: Vec<Fr>,
+    /// Column of `values[0]`.
     first_column: u32,
+    /// The constant one and the public inputs; of a section none.
+    n_instance: usize,
     /// The current namespace, parts separated by `/`.
     path: String,
     /// Namespaces of constraints that the values do not satisfy, in order, neighbours merged.
@@ -34,12 +35,11 @@ pub(crate) struct Builder {
 
 impl Builder {
     fn new(rows: Option<Rows>, inputs: &[Fr]) -> (Self, Vec<Num>) {
-        let instance: Vec<Fr> = std::iter::once(Fr::one()).chain(inputs.iter().copied()).collect();
         let builder = Builder {
             rows,
-            first_column: instance.len() as u32,
-            instance,
-            witness: Vec::new(),
+            values: std::iter::once(Fr::one()).chain(inputs.iter().copied()).collect(),
+            first_column: 0,
+            n_instance: 1 + inputs.len(),
             path: String::new(),
             unsatisfied: Vec::new(),
             #[cfg(test)]
@@ -81,8 +81,8 @@ impl Builder {
     pub(crate) fn alloc(&mut self, value: Fr) -> Num {
         #[cfg(test)]
         let value = self.replaced(value);
-        let column = self.first_column + self.witness.len() as u32;
-        self.witness.push(value);
+        let column = self.first_column + self.values.len() as u32;
+        self.values.push(value);
         self.column(value, column)
     }
 
@@ -100,10 +100,8 @@ impl Builder {
         match &mut self.rows {
             Some(rows) => rows.push(a, b, c, &self.path),
             None => {
-                if a.value * b.value != c.value
-                    && self.unsatisfied.last().is_none_or(|last| *last != self.path)
-                {
-                    self.unsatisfied.push(self.path.clone());
+                if a.value * b.value != c.value {
+                    merge(&mut self.unsatisfied, self.path.clone());
                 }
             }
         }
@@ -135,76 +133,139 @@ impl Builder {
     }
 
     /// Runs `f` for the sections `0 .. count`, in parallel, and joins what they built in order. Every section allocates the
-    /// same number of witness variables and refers to no other section's.
+    /// same number of witness variables, at least one, and refers to no other section's.
+    ///
+    /// The first one runs alone and tells how many. The others copy their values into place as they end: memory that is new
+    /// takes longer to touch than to fill, and all threads share in that.
     ///
     /// # Panics
-    /// If two sections differ in their number of variables: a fault of the circuit, never of its input.
+    /// If two sections differ in their number of variables, or have none: a fault of the circuit, never of its input.
     pub(crate) fn sections<T: Send>(
         &mut self,
         count: usize,
         f: impl Fn(&mut Self, usize) -> T + Sync,
     ) -> Vec<T> {
+        // Replacements count the allocations of a namespace, which more than one section may be in.
+        #[cfg(test)]
+        if self.tamper.is_some() {
+            return (0..count).map(|index| f(self, index)).collect();
+        }
         if count == 0 {
             return Vec::new();
         }
-        let start = self.witness.len();
+        let start = self.values.len();
         let mut out = vec![f(self, 0)];
-        let width = self.witness.len() - start;
-        let blank = self.blank(start);
-        let rest: Vec<(Builder, T)> = (1..count)
-            .into_par_iter()
-            .map(|index| {
+        let end = self.values.len();
+        let width = end - start;
+        let blank = self.blank();
+        self.values.par_extend(rayon::iter::repeat_n(Fr::zero(), width * (count - 1)));
+        let rest: Vec<(Builder, T)> = self.values[end..]
+            .par_chunks_exact_mut(width)
+            .enumerate()
+            .map(|(index, place)| {
                 let mut section = blank.clone();
                 section.first_column += (index * width) as u32;
-                section.witness.reserve(width);
-                let value = f(&mut section, index);
+                section.values.reserve(width);
+                let value = f(&mut section, index + 1);
+                assert_eq!(section.values.len(), width, "sections have one shape");
+                place.copy_from_slice(&std::mem::take(&mut section.values));
                 (section, value)
             })
             .collect();
         for (section, value) in rest {
-            assert_eq!(section.witness.len(), width, "sections have one shape");
-            self.append(section);
+            for name in section.unsatisfied {
+                merge(&mut self.unsatisfied, name);
+            }
+            if let (Some(rows), Some(more)) = (&mut self.rows, section.rows) {
+                rows.append(more);
+            }
             out.push(value);
         }
         out
     }
 
-    /// An empty builder of the same kind whose first variable comes `n_before` after this one's first.
-    fn blank(&self, n_before: usize) -> Builder {
+    /// An empty builder of the same kind whose first variable is the next one here.
+    fn blank(&self) -> Builder {
         Builder {
             rows: self.rows.as_ref().map(|_| Rows::new()),
-            instance: Vec::new(),
-            witness: Vec::new(),
-            first_column: self.first_column + n_before as u32,
+            values: Vec::new(),
+            first_column: self.first_column + self.values.len() as u32,
+            n_instance: 0,
             path: self.path.clone(),
             unsatisfied: Vec::new(),
             #[cfg(test)]
-            tamper: self.tamper.clone(),
+            tamper: None,
             #[cfg(test)]
             allocations: Default::default(),
         }
     }
 
-    fn append(&mut self, section: Builder) {
-        self.witness.extend(section.witness);
-        self.unsatisfied.extend(section.unsatisfied);
-        if let (Some(rows), Some(more)) = (&mut self.rows, section.rows) {
-            rows.append(more);
-        }
-        #[cfg(test)]
-        self.allocations.extend(section.allocations);
-    }
-
     /// The finished matrices; `None` of a builder for an assignment.
     pub(crate) fn into_r1cs(self) -> Option<R1cs> {
-        let (n_instance, n_witness) = (self.instance.len(), self.witness.len());
-        self.rows.map(|rows| R1cs::new(rows, n_instance, n_witness))
+        let n_witness = self.values.len() - self.n_instance;
+        self.rows.map(|rows| R1cs::new(rows, self.n_instance, n_witness))
     }
 
     /// `z` and the namespaces that it does not satisfy.
     pub(crate) fn into_assignment(self) -> (Vec<Fr>, Vec<String>) {
-        let mut z = self.instance;
-        z.extend(self.witness);
-        (z, self.unsatisfied)
+        (self.values, self.unsatisfied)
+    }
+}
+
+/// Adds a name unless it is the last one already.
+fn merge(names: &mut Vec<String>, name: String) {
+    if names.last() != Some(&name) {
+        names.push(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A section of two variables in one namespace; that of index 3 and that of index 4 are wrong.
+    fn section(b: &mut Builder, index: usize) -> Num {
+        let x = b.alloc(Fr::from(index as u64 + 2));
+        let y = b.mul(&x, &x);
+        let expected = b.constant(Fr::from(((index + 2) * (index + 2)) as u64));
+        let claimed = if index == 3 || index == 4 { &expected + &x } else { expected };
+        b.enforce_equal(&y, &claimed);
+        y
+    }
+
+    fn in_parallel(b: &mut Builder, count: usize) -> Vec<Num> {
+        b.within("part", |b| b.sections(count, section))
+    }
+
+    fn in_turn(b: &mut Builder, count: usize) -> Vec<Num> {
+        b.within("part", |b| (0..count).map(|index| section(b, index)).collect())
+    }
+
+    #[test]
+    fn sections_are_what_they_are_in_turn() {
+        let builds: [fn(&mut Builder, usize) -> Vec<Num>; 2] = [in_parallel, in_turn];
+        for count in [0, 1, 2, 9] {
+            let shapes = builds.map(|build| {
+                let (mut b, inputs) = Builder::for_shape(&[Fr::from(7u8)]);
+                let before = b.mul(&inputs[0], &inputs[0]);
+                let last = build(&mut b, count).pop().unwrap_or_default();
+                b.within("part", |b| b.mul(&before, &last));
+                let r1cs = b.into_r1cs().expect("a shape");
+                let namespaces: Vec<_> =
+                    (0..r1cs.n_constraints()).map(|row| r1cs.namespace(row).to_owned()).collect();
+                (*r1cs.digest(), r1cs.n_columns(), namespaces, r1cs.count_by(str::to_owned))
+            });
+            assert_eq!(shapes[0], shapes[1], "{count} sections");
+            let assignments = builds.map(|build| {
+                let (mut b, inputs) = Builder::for_assignment(&[Fr::from(7u8)]);
+                b.mul(&inputs[0], &inputs[0]);
+                build(&mut b, count);
+                b.alloc(Fr::one());
+                b.into_assignment()
+            });
+            assert_eq!(assignments[0], assignments[1], "{count} sections");
+            let unsatisfied = if count > 3 { vec!["part".to_owned()] } else { vec![] };
+            assert_eq!(assignments[0].1, unsatisfied);
+        }
     }
 }

@@ -115,7 +115,9 @@ impl Rows {
     pub(super) fn append(&mut self, other: Rows) {
         let renumber: Vec<u32> = other.table.values.iter().map(|&value| self.table.intern(value)).collect();
         let base = self.a.ends.len() as u32;
-        self.names.extend(other.names.into_iter().map(|(row, name)| (base + row, name)));
+        let mut names = other.names.into_iter().peekable();
+        names.next_if(|(_, first)| self.names.last().is_some_and(|(_, last)| last == first));
+        self.names.extend(names.map(|(row, name)| (base + row, name)));
         self.a.append(&other.a, &renumber);
         self.b.append(&other.b, &renumber);
         self.c.append(&other.c, &renumber);

@@ -20,6 +20,11 @@ use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
 use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, PackedPoint, Points};
 
+/// `1 / value`; `None` for zero. Timing depends on `value`.
+pub(crate) fn inverse_vartime(value: Fr) -> Option<Fr> {
+    lanes::inverse(value)
+}
+
 /// The CPU at its widest, all threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;

@@ -1,9 +1,10 @@
-//! One inversion for a batch of additions: the binary greatest common divisor, 31 steps at a time on 64-bit approximations.
+//! Inverses, one for a batch of additions or one by itself: the binary greatest common divisor, 31 steps at a time on 64-bit
+//! approximations.
 //!
 //! Source: Pornin 2020 (eprint 2020/972), sections 2 and 3. (ark-ff steps through whole numbers.)
 //! Invariants: `y u = a s` and `y v = b s (mod p)` with the scale `s` that `u` starts with; `b` ends as `gcd(y, p) = 1`.
 //!
-//! Timing depends on the value, as ark-ff's does: here it is a product of thousands of differences.
+//! Timing depends on the value, as ark-ff's does: in a batch it is a product of thousands of differences.
 
 use core::cmp::max;
 
@@ -132,15 +133,25 @@ fn shift(words: Number, high: i64) -> Number {
     })
 }
 
+/// `1 / element`; `None` for zero.
+pub(in crate::cpu) fn inverse<M: Modulus>(element: M) -> Option<M> {
+    divide::<M, 0>(element)
+}
+
 /// `256 / element`; `None` for zero. The factor turns an inverse for products over `2^256` into one for products over `2^260`.
 pub(super) fn invert<M: Modulus>(element: M) -> Option<M> {
-    struct Scale<M>(M);
-    impl<M: Modulus> Scale<M> {
-        /// For words `w` the element is `w / 2^256`; the result has the words `2^520 / w`.
-        const WORDS: Number = power_of_two(M::MODULUS.0, 520);
+    divide::<M, 8>(element)
+}
+
+/// `2^LOG / element`; `None` for zero.
+fn divide<M: Modulus, const LOG: u32>(element: M) -> Option<M> {
+    struct Scale<M, const LOG: u32>(M);
+    impl<M: Modulus, const LOG: u32> Scale<M, LOG> {
+        /// For words `w` the element is `w / 2^256`; the result has the words `2^(512 + LOG) / w`.
+        const WORDS: Number = power_of_two(M::MODULUS.0, 512 + LOG);
     }
     let (mut a, mut b) = (element.words(), M::MODULUS.0);
-    let (mut u, mut v) = (Scale::<M>::WORDS, [0; 4]);
+    let (mut u, mut v) = (Scale::<M, LOG>::WORDS, [0; 4]);
     if a == [0; 4] {
         return None;
     }
@@ -177,11 +188,13 @@ mod tests {
             let small = M::from(i + 1);
             let power = M::from(2u64).pow([i % 254]);
             for value in [small, -small, power, -power, element] {
-                assert_eq!(invert(value), Some(factor / value), "{value}");
+                let expected = value.inverse();
+                assert_eq!(inverse(value), expected, "{value}");
+                assert_eq!(invert(value), expected.map(|inverse| factor * inverse), "{value}");
             }
             element = element.square() + small;
         }
-        assert_eq!(invert(M::ZERO), None);
+        assert_eq!((inverse(M::ZERO), invert(M::ZERO)), (None, None));
         let near = (0..64).map(|i| M::from_words([u64::MAX << i, u64::MAX >> i, 0, 1 << (i % 61)]));
         near.for_each(|value| assert_eq!(invert(value), Some(factor / value)));
     }

@@ -35,6 +35,7 @@ mod inverse;
 use ark_ff::{BigInt, PrimeField};
 
 pub(super) use self::coordinate::{Coordinate, invert_all};
+pub(super) use self::inverse::inverse;
 #[cfg(target_arch = "x86_64")]
 pub(super) use self::{avx2::Avx2, avx512::Avx512};
 
