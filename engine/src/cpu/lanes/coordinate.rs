@@ -22,9 +22,7 @@ pub(in crate::cpu) trait Coordinate: Field {
     fn from_row(row: &Self::Row) -> Self;
     /// The element, negated if `negative` is 1, without a branch.
     fn signed(self, negative: u32) -> Self;
-    /// A quarter of the element, without a branch.
-    fn quarter(self) -> Self;
-    /// `256 / self`: for products that divide by `2^260`, the inverse. `None` for zero.
+    /// `64 / self`: for products that divide by `2^260`, a quarter of the inverse. `None` for zero.
     fn invert(self) -> Option<Self>;
 
     fn load<L: Lanes>(lanes: L, rows: &[&Self::Row; MAX_LANES]) -> Self::Words<L>;
@@ -50,22 +48,6 @@ pub(in crate::cpu) trait Coordinate: Field {
     ) -> Self::Loose<L>;
 }
 
-/// `w + k p` with `k < 4` such that it is a multiple of 4, over 4: below `p` again.
-fn quarter_words<M: Modulus>(words: [u64; 4]) -> [u64; 4] {
-    let p = M::MODULUS.0;
-    // The inverse of an odd number modulo 4 is itself.
-    let k = words[0].wrapping_mul(p[0].wrapping_neg()) & 3;
-    let mut sum = [0; 5];
-    let mut carry = 0;
-    for i in 0..4 {
-        let term = u128::from(k) * u128::from(p[i]) + u128::from(words[i]) + carry;
-        sum[i] = term as u64;
-        carry = term >> 64;
-    }
-    sum[4] = carry as u64;
-    core::array::from_fn(|i| sum[i] >> 2 | sum[i + 1] << 62)
-}
-
 impl<M: Modulus> Coordinate for M {
     type Row = [u64; 4];
     type Words<L: Lanes> = L::Words;
@@ -89,11 +71,6 @@ impl<M: Modulus> Coordinate for M {
         let (plus, minus) = (self.words(), (-self).words());
         let mask = u64::from(negative).wrapping_neg();
         Self::from_words(core::array::from_fn(|i| plus[i] ^ (mask & (plus[i] ^ minus[i]))))
-    }
-
-    #[inline(always)]
-    fn quarter(self) -> Self {
-        Self::from_words(quarter_words::<M>(self.words()))
     }
 
     #[inline(always)]
@@ -198,11 +175,6 @@ impl Coordinate for Fq2 {
         Self::new(self.c0.signed(negative), self.c1.signed(negative))
     }
 
-    #[inline(always)]
-    fn quarter(self) -> Self {
-        Self::new(self.c0.quarter(), self.c1.quarter())
-    }
-
     /// By the norm: `(a_0 - a_1 u) / (a_0^2 + a_1^2)`.
     #[inline(always)]
     fn invert(self) -> Option<Self> {
@@ -304,8 +276,7 @@ impl Coordinate for Fq2 {
     }
 }
 
-/// `64 / element` of every element, none of which is zero, with one inversion: for products that divide by `2^260`, a
-/// quarter of the inverse.
+/// `64 / element` of every element, none of which is zero, with one inversion.
 pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
     let mut product = F::ONE;
     let mut before = [F::ZERO; 2 * MAX_LANES];
@@ -314,7 +285,7 @@ pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
         *before = product;
         product *= element;
     }
-    let mut inverse = product.invert().expect("a product of elements that are not zero").quarter();
+    let mut inverse = product.invert().expect("a product of elements that are not zero");
     for (element, before) in elements.iter_mut().zip(&*before).rev() {
         let own = inverse * before;
         inverse *= &*element;
@@ -324,25 +295,21 @@ pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
 
 #[cfg(test)]
 mod tests {
-    use ark_ff::{AdditiveGroup, PrimeField};
+    use ark_ff::AdditiveGroup;
 
     use super::*;
 
     #[test]
-    fn quarters_and_signs() {
+    fn signs_and_inverses() {
         for k in 0..9u64 {
             for value in [Fq::from(k), -Fq::from(k)] {
-                let quarter = value.quarter();
-                assert_eq!(quarter.double().double(), value);
-                assert!(ark_ff::BigInt(quarter.words()) < Fq::MODULUS);
                 assert_eq!(value.signed(0), value);
                 assert_eq!(value.signed(1), -value);
             }
         }
         let value = Fq2::new(Fq::from(3u64), Fq::from(5u64));
-        assert_eq!(value.invert(), Some(Fq2::from(256u64) / value));
+        assert_eq!(value.invert(), Some(Fq2::from(64u64) / value));
         assert_eq!(Fq2::ZERO.invert(), None);
-        assert_eq!(value.quarter().double().double(), value);
         assert_eq!(value.signed(1), -value);
     }
 

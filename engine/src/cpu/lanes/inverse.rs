@@ -138,9 +138,10 @@ pub(in crate::cpu) fn inverse<M: Modulus>(element: M) -> Option<M> {
     divide::<M, 0>(element)
 }
 
-/// `256 / element`; `None` for zero. The factor turns an inverse for products over `2^256` into one for products over `2^260`.
+/// `64 / element`; `None` for zero. A factor of 256 would turn an inverse for products over `2^256` into one for products over
+/// `2^260`; this is a quarter of it, which is what the slopes of chords are to have.
 pub(super) fn invert<M: Modulus>(element: M) -> Option<M> {
-    divide::<M, 8>(element)
+    divide::<M, 6>(element)
 }
 
 /// `2^LOG / element`; `None` for zero.
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     fn check<M: Modulus>() {
-        let factor = M::from(256u64);
+        let factor = M::from(64u64);
         let mut element = M::from(3u64);
         for i in 0..2_000u64 {
             let small = M::from(i + 1);
