@@ -20,7 +20,7 @@ use crate::gadgets::point::{Coordinates, PointVar, coordinates};
 use crate::gadgets::{fixed_base, poseidon, tree, variable_base};
 use crate::keys::ProvingKey;
 use crate::prover::{self, ProveError};
-use crate::r1cs::{Builder, Num, R1cs, Replay};
+use crate::r1cs::{Assignment, Builder, Num, R1cs, Replay};
 use crate::statement::Witness;
 
 #[cfg(test)]
@@ -71,8 +71,8 @@ impl Claim {
         Claim { size, inputs: vec![Fr::zero(); 5 + size.bitmap_words()], slots: vec![slot; size.slots()] }
     }
 
-    /// `z = (1, inputs, witness)`, and the namespaces whose constraints it does not satisfy.
-    pub(crate) fn assign(&self) -> (Vec<Fr>, Vec<String>) {
+    /// The assignment, and the namespaces whose constraints it does not satisfy.
+    pub(crate) fn assign(&self) -> (Assignment, Vec<String>) {
         let (mut builder, inputs) = Builder::for_assignment(&self.inputs);
         state(&mut builder, &inputs, self);
         builder.into_assignment()
@@ -80,7 +80,7 @@ impl Claim {
 
     /// The same as a cheating prover would do it who replaces single witness values.
     #[cfg(test)]
-    pub(crate) fn assign_tampered(&self, tamper: crate::r1cs::Tamper) -> (Vec<Fr>, Vec<String>) {
+    pub(crate) fn assign_tampered(&self, tamper: crate::r1cs::Tamper) -> (Assignment, Vec<String>) {
         let (builder, inputs) = Builder::for_assignment(&self.inputs);
         let mut builder = builder.tampered(tamper);
         state(&mut builder, &inputs, self);
@@ -127,7 +127,7 @@ impl Aggregation {
     /// # Errors
     /// [`ProveError::SizeMismatch`], [`ProveError::Unsatisfied`].
     pub fn new(key: &ProvingKey, witness: &Witness) -> Result<Self, ProveError> {
-        Ok(Aggregation { key: key.clone(), assignment: prover::assignment(key, witness)? })
+        Ok(Aggregation { key: key.clone(), assignment: prover::assignment(key, witness)?.z })
     }
 }
 

@@ -27,6 +27,7 @@ use crate::certificate::{Certificate, Proof};
 use crate::error::{EncodingError, VerifyError};
 use crate::keys::ProvingKey;
 use crate::qap;
+use crate::r1cs::Assignment;
 use crate::random::nonzero;
 use crate::statement::Witness;
 
@@ -98,23 +99,23 @@ pub fn prove_with_progress(
 ) -> Result<Certificate, ProveError> {
     let _span = tracing::info_span!("prove", slots = key.size().slots(), backend = backend.name()).entered();
     enter(observer, Stage::Synthesis)?;
-    let z = assignment(key, witness)?;
+    let assignment = assignment(key, witness)?;
     let [r, s] = [Zeroizing::new(nonzero(rng)), Zeroizing::new(nonzero(rng))];
-    let (a, b, c) = sums(backend, key, z, observer)?.proof(key, *r, *s);
+    let (a, b, c) = sums(backend, key, assignment, observer)?.proof(key, *r, *s);
     let certificate = Certificate::new(key.verifying_key(), witness.inputs.clone(), Proof::new(a, b, c)?)?;
     enter(observer, Stage::Done)?;
     Ok(certificate)
 }
 
-/// Synthesis alone: `z = (1, public inputs, witness)`, checked against every constraint.
-pub(crate) fn assignment(key: &ProvingKey, witness: &Witness) -> Result<Vec<Fr>, ProveError> {
+/// Synthesis alone: the assignment, checked against every constraint.
+pub(crate) fn assignment(key: &ProvingKey, witness: &Witness) -> Result<Assignment, ProveError> {
     let _span = tracing::info_span!("synthesise").entered();
     if key.size() != witness.claim.size {
         return Err(ProveError::SizeMismatch { key: key.size(), witness: witness.claim.size });
     }
-    let (z, unsatisfied) = witness.claim.assign();
+    let (assignment, unsatisfied) = witness.claim.assign();
     match unsatisfied.into_iter().next() {
-        None => Ok(z),
+        None => Ok(assignment),
         Some(namespace) => Err(ProveError::Unsatisfied { namespace }),
     }
 }
@@ -136,13 +137,13 @@ struct Sums {
 fn sums(
     backend: &dyn Backend,
     key: &ProvingKey,
-    z: Vec<Fr>,
+    Assignment { z, sides }: Assignment,
     observer: &mut Observer<'_>,
 ) -> Result<Sums, ProveError> {
     let [a, b] = {
         enter(observer, Stage::Rows)?;
         let _span = tracing::info_span!("rows").entered();
-        qap::rows(key.r1cs(), &z)
+        qap::rows(key.r1cs(), &z, sides)
     };
     let work = Work { backend, key, z: &z, stop: AtomicBool::new(false) };
     if backend.shares_threads() {
@@ -284,14 +285,15 @@ mod tests {
     }
 
     fn same_bytes_as_ark_groth16(backend: &dyn Backend) {
-        let z = assignment(key(), &witness()).expect("honest");
+        let assignment = assignment(key(), &witness()).expect("honest");
         let mut rng = ChaCha20Rng::seed_from_u64(SEED);
         let [r, s] = std::array::from_fn(|_| Fr::rand(&mut Bridge(&mut rng)));
-        let circuit = Replay { r1cs: key().r1cs(), assignment: Some(&z) };
+        let circuit = Replay { r1cs: key().r1cs(), assignment: Some(&assignment.z) };
         let theirs =
             Groth16::<Bn254, SnarkjsReduction>::create_proof_with_reduction(circuit, &key().to_ark(), r, s)
                 .expect("the circuit fits");
-        let ours = sums(backend, key(), z, &mut silent).expect("a healthy backend").proof(key(), r, s);
+        let ours =
+            sums(backend, key(), assignment, &mut silent).expect("a healthy backend").proof(key(), r, s);
         assert_eq!(ours, (theirs.a, theirs.b, theirs.c), "{}", backend.name());
     }
 

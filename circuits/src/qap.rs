@@ -75,14 +75,11 @@ impl R1CSToQAP for SnarkjsReduction {
 /// [`Backend::quotient`](blindsum_engine::backend::Backend::quotient) takes.
 ///
 /// The rows of the public inputs have B = 0, so that C = A . B holds there too.
-pub(crate) fn rows(r1cs: &R1cs, z: &[Fr]) -> [Vec<Fr>; 2] {
-    let n_constraints = r1cs.n_constraints();
-    // Not into a vector of zeros: one thread would be the first to touch its memory, all of it.
-    let rows_of = |matrix| -> Vec<Fr> {
-        let row = |row| if row < n_constraints { r1cs.evaluate(matrix, row, z) } else { Fr::zero() };
-        (0..r1cs.domain_size()).into_par_iter().with_min_len(MIN_ROWS).map(row).collect()
-    };
-    let (mut a, b) = (rows_of(&r1cs.a), rows_of(&r1cs.b));
-    a[n_constraints..n_constraints + r1cs.n_instance()].copy_from_slice(&z[..r1cs.n_instance()]);
+pub(crate) fn rows(r1cs: &R1cs, z: &[Fr], [mut a, mut b]: [Vec<Fr>; 2]) -> [Vec<Fr>; 2] {
+    a.extend_from_slice(&z[..r1cs.n_instance()]);
+    for values in [&mut a, &mut b] {
+        // By all threads: memory that is new takes longer to touch than to fill.
+        values.par_extend(rayon::iter::repeat_n(Fr::zero(), r1cs.domain_size() - values.len()));
+    }
     [a, b]
 }

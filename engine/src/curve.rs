@@ -214,7 +214,7 @@ pub(crate) fn power_of_two(k: u64) -> Fq {
 
 /// `1 / value`; `None` for zero. Timing depends on the value.
 ///
-/// A third of the time of ark-ff's inverse, with the same result, by the algorithm of Pornin 2020 (eprint 2020/972).
+/// Faster than ark-ff's inverse, with the same result, by the algorithm of Pornin 2020 (eprint 2020/972).
 #[must_use]
 pub fn inverse_vartime(value: Fr) -> Option<Fr> {
     crate::cpu::inverse_vartime(value)

@@ -35,8 +35,8 @@ fn rng() -> ChaCha20Rng {
 /// The namespaces in which a claim fails; the two readings of the circuit must agree on them.
 fn failures(claim: &Claim, tamper: &[(&str, usize, Fr)]) -> Vec<String> {
     let tamper = tamper.iter().map(|&(name, nth, value)| (name.to_owned(), nth, value)).collect();
-    let (z, unsatisfied) = claim.assign_tampered(Arc::new(tamper));
-    assert_eq!(small_shape().unsatisfied(&z), unsatisfied, "values and matrices disagree");
+    let (assignment, unsatisfied) = claim.assign_tampered(Arc::new(tamper));
+    assert_eq!(small_shape().unsatisfied(&assignment.z), unsatisfied, "values and matrices disagree");
     unsatisfied
 }
 

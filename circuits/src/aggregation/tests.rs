@@ -49,10 +49,15 @@ fn every_size_is_pinned_and_within_budget() {
 #[test]
 fn an_honest_cohort_satisfies_the_matrices() {
     for cohort in [Cohort::small(), Cohort::new(CohortSize::N16, |slot| slot == 9, |_| true)] {
-        let (z, unsatisfied) = witness(&cohort).claim.assign();
+        let (Assignment { z, sides }, unsatisfied) = witness(&cohort).claim.assign();
         assert_eq!(unsatisfied, Vec::<String>::new());
-        assert_eq!(z.len(), small_shape().n_instance() + small_shape().n_witness());
-        assert_eq!(small_shape().unsatisfied(&z), Vec::<String>::new());
+        let shape = small_shape();
+        assert_eq!(z.len(), shape.n_columns());
+        assert_eq!(shape.unsatisfied(&z), Vec::<String>::new());
+        for (side, matrix) in sides.iter().zip([&shape.a, &shape.b]) {
+            let rows = (0..shape.n_constraints()).map(|row| shape.evaluate(matrix, row, &z));
+            assert!(side.iter().copied().eq(rows));
+        }
     }
 }
 
@@ -69,7 +74,7 @@ fn two_words_hold_the_bitmap_of_256_slots() {
 
 #[test]
 fn ark_relations_agrees() {
-    let (z, _) = witness(&Cohort::small()).claim.assign();
+    let (Assignment { z, .. }, _) = witness(&Cohort::small()).claim.assign();
     let cs = ConstraintSystem::new_ref();
     cs.set_optimization_goal(OptimizationGoal::Constraints);
     let replay = Replay { r1cs: small_shape(), assignment: Some(&z) };
@@ -83,7 +88,7 @@ fn ark_relations_agrees() {
 /// Changing any one variable of a satisfied assignment breaks a constraint: no variable is free.
 #[test]
 fn every_variable_is_bound() {
-    let (mut z, _) = witness(&Cohort::small()).claim.assign();
+    let (Assignment { mut z, .. }, _) = witness(&Cohort::small()).claim.assign();
     let shape = small_shape();
     let rows = shape.rows_by_column();
     let fails = |z: &[Fr], row: usize| {

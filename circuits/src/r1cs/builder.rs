@@ -12,6 +12,15 @@ use super::num::Num;
 #[cfg(test)]
 pub(crate) type Tamper = std::sync::Arc<Vec<(String, usize, Fr)>>;
 
+/// What a builder for an assignment has computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    /// The constant one, the public inputs, the witness.
+    pub(crate) z: Vec<Fr>,
+    /// `<A_i, z>` and `<B_i, z>` of each constraint.
+    pub(crate) sides: [Vec<Fr>; 2],
+}
+
 /// Builds one constraint system or one assignment. See the module's head for the two readings.
 #[derive(Clone, Debug)]
 pub(crate) struct Builder {
@@ -19,6 +28,8 @@ pub(crate) struct Builder {
     rows: Option<Rows>,
     /// `z` from `first_column` on: of a section its own variables, otherwise the constant one, the public inputs, the witness.
     values: Vec<Fr>,
+    /// `<A_i, z>` and `<B_i, z>` of each constraint; empty where matrices are recorded.
+    sides: [Vec<Fr>; 2],
     /// Column of `values[0]`.
     first_column: u32,
     /// The constant one and the public inputs; of a section none.
@@ -38,6 +49,7 @@ impl Builder {
         let builder = Builder {
             rows,
             values: std::iter::once(Fr::one()).chain(inputs.iter().copied()).collect(),
+            sides: Default::default(),
             first_column: 0,
             n_instance: 1 + inputs.len(),
             path: String::new(),
@@ -100,6 +112,9 @@ impl Builder {
         match &mut self.rows {
             Some(rows) => rows.push(a, b, c, &self.path),
             None => {
+                let [a_side, b_side] = &mut self.sides;
+                a_side.push(a.value);
+                b_side.push(b.value);
                 if a.value * b.value != c.value {
                     merge(&mut self.unsatisfied, self.path.clone());
                 }
@@ -133,13 +148,13 @@ impl Builder {
     }
 
     /// Runs `f` for the sections `0 .. count`, in parallel, and joins what they built in order. Every section allocates the
-    /// same number of witness variables, at least one, and refers to no other section's.
+    /// same number of witness variables, states the same number of constraints, and refers to no other section's variables.
     ///
-    /// The first one runs alone and tells how many. The others copy their values into place as they end: memory that is new
+    /// The first one runs alone and tells both numbers. The others copy their values into place as they end: memory that is new
     /// takes longer to touch than to fill, and all threads share in that.
     ///
     /// # Panics
-    /// If two sections differ in their number of variables, or have none: a fault of the circuit, never of its input.
+    /// If two sections differ in either number: a fault of the circuit, never of its input.
     pub(crate) fn sections<T: Send>(
         &mut self,
         count: usize,
@@ -153,30 +168,43 @@ impl Builder {
         if count == 0 {
             return Vec::new();
         }
-        let start = self.values.len();
+        let starts = self.lists().map(|list| list.len());
         let mut out = vec![f(self, 0)];
-        let end = self.values.len();
-        let width = end - start;
         let blank = self.blank();
-        self.values.par_extend(rayon::iter::repeat_n(Fr::zero(), width * (count - 1)));
-        let rest: Vec<(Builder, T)> = self.values[end..]
-            .par_chunks_exact_mut(width)
+        let ends = self.lists().map(|list| list.len());
+        let sizes: [usize; 3] = std::array::from_fn(|k| ends[k] - starts[k]);
+        let mut places: Vec<[&mut [Fr]; 3]> = (1..count).map(|_| Default::default()).collect();
+        for (k, list) in self.lists().into_iter().enumerate() {
+            list.par_extend(rayon::iter::repeat_n(Fr::zero(), sizes[k] * (count - 1)));
+            let mut free = &mut list[ends[k]..];
+            for place in &mut places {
+                (place[k], free) = free.split_at_mut(sizes[k]);
+            }
+        }
+        // A thread's sections share a builder: its lists keep their memory from one to the next.
+        let rest: Vec<(Option<Rows>, Vec<String>, T)> = places
+            .into_par_iter()
             .enumerate()
-            .map(|(index, place)| {
-                let mut section = blank.clone();
-                section.first_column += (index * width) as u32;
-                section.values.reserve(width);
-                let value = f(&mut section, index + 1);
-                assert_eq!(section.values.len(), width, "sections have one shape");
-                place.copy_from_slice(&std::mem::take(&mut section.values));
-                (section, value)
-            })
+            .map_init(
+                || blank.clone(),
+                |section, (index, places)| {
+                    section.first_column = blank.first_column + (index * sizes[0]) as u32;
+                    let value = f(section, index + 1);
+                    for (list, place) in section.lists().into_iter().zip(places) {
+                        assert_eq!(list.len(), place.len(), "sections have one shape");
+                        place.copy_from_slice(list);
+                        list.clear();
+                    }
+                    let rows = section.rows.as_mut().map(|rows| std::mem::replace(rows, Rows::new()));
+                    (rows, std::mem::take(&mut section.unsatisfied), value)
+                },
+            )
             .collect();
-        for (section, value) in rest {
-            for name in section.unsatisfied {
+        for (rows, unsatisfied, value) in rest {
+            for name in unsatisfied {
                 merge(&mut self.unsatisfied, name);
             }
-            if let (Some(rows), Some(more)) = (&mut self.rows, section.rows) {
+            if let (Some(rows), Some(more)) = (&mut self.rows, rows) {
                 rows.append(more);
             }
             out.push(value);
@@ -184,11 +212,18 @@ impl Builder {
         out
     }
 
+    /// What grows with the circuit: values, and either side of the constraints.
+    fn lists(&mut self) -> [&mut Vec<Fr>; 3] {
+        let [a_side, b_side] = &mut self.sides;
+        [&mut self.values, a_side, b_side]
+    }
+
     /// An empty builder of the same kind whose first variable is the next one here.
     fn blank(&self) -> Builder {
         Builder {
             rows: self.rows.as_ref().map(|_| Rows::new()),
             values: Vec::new(),
+            sides: Default::default(),
             first_column: self.first_column + self.values.len() as u32,
             n_instance: 0,
             path: self.path.clone(),
@@ -206,9 +241,9 @@ impl Builder {
         self.rows.map(|rows| R1cs::new(rows, self.n_instance, n_witness))
     }
 
-    /// `z` and the namespaces that it does not satisfy.
-    pub(crate) fn into_assignment(self) -> (Vec<Fr>, Vec<String>) {
-        (self.values, self.unsatisfied)
+    /// The assignment and the namespaces that it does not satisfy.
+    pub(crate) fn into_assignment(self) -> (Assignment, Vec<String>) {
+        (Assignment { z: self.values, sides: self.sides }, self.unsatisfied)
     }
 }
 

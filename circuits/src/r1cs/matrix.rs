@@ -1,7 +1,7 @@
 //! The three matrices of a statement, their digest, and their replay into ark-relations.
 
 use ark_bn254::Fr;
-use ark_ff::{BigInteger, One, PrimeField, Zero};
+use ark_ff::{BigInteger, One, PrimeField};
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, SynthesisError, Variable,
 };
@@ -172,14 +172,12 @@ impl R1cs {
         self.a.ends.len()
     }
 
-    /// `<row, z>`. Timing depends on nothing but the matrix.
+    /// `<row, z>`.
+    #[cfg(test)]
     pub(crate) fn evaluate(&self, matrix: &Sparse, row: usize, z: &[Fr]) -> Fr {
-        let mut sum = Fr::zero();
-        for (column, coefficient) in matrix.row(row) {
-            let value = z[column as usize];
-            sum += if coefficient == ONE { value } else { value * self.table[coefficient as usize] };
-        }
-        sum
+        let product =
+            |(column, coefficient): (u32, u32)| z[column as usize] * self.table[coefficient as usize];
+        matrix.row(row).map(product).sum()
     }
 
     /// The namespace of a row.
