@@ -9,10 +9,8 @@ use super::ProveError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The assignment, checked against every constraint.
+    /// The assignment, with both sides of every constraint, which is checked.
     Synthesis,
-    /// `A z` and `B z`, row by row.
-    Rows,
     /// Six transforms.
     Quotient,
     /// The sum over the H query.
@@ -31,7 +29,6 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Synthesis => "synthesis",
-            Self::Rows => "rows",
             Self::Quotient => "quotient",
             Self::SumH => "sum H",
             Self::SumL => "sum L",
@@ -44,9 +41,8 @@ impl Stage {
     const fn fraction(self) -> f32 {
         match self {
             Self::Synthesis => 0.0,
-            Self::Rows => 0.03,
-            Self::Quotient => 0.05,
-            Self::SumH => 0.17,
+            Self::Quotient => 0.03,
+            Self::SumH => 0.16,
             Self::SumL => 0.6,
             Self::SumsAB => 0.88,
             Self::Done => 1.0,
