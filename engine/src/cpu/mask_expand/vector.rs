@@ -92,6 +92,21 @@ fn tile<L: Words32, const GROUPS: usize>(
     add_blocks(lanes, &stream.add, counters, sum);
 }
 
+/// A loop over groups written out: the compiler leaves it, and the states then lie in memory instead of in registers.
+macro_rules! each_group {
+    ($g:ident of $groups:ident $body:block) => {{
+        const { assert!($groups == 1 || $groups == 2) };
+        {
+            const $g: usize = 0;
+            $body
+        }
+        if $groups > 1 {
+            const $g: usize = 1;
+            $body
+        }
+    }};
+}
+
 macro_rules! quarter_rounds {
     ($lanes:ident, $x:ident, $([$a:literal $b:literal $c:literal $d:literal])*) => {
         quarter_rounds!(@half $lanes, $x, 16, 12, $([$a $b $c $d])*);
@@ -107,6 +122,29 @@ macro_rules! quarter_rounds {
     };
 }
 
+/// The state after the first double round.
+#[inline(always)]
+fn begin<L: Words32>(lanes: L, key: &Start, counters: L::Vector) -> Columns<L> {
+    let mut x = [lanes.all_words(0); BLOCK];
+    for i in 0..BLOCK {
+        x[i] = lanes.all_words(key.0[i]);
+    }
+    // What is left of the first quarter round.
+    x[12] = lanes.rotate_words::<16>(lanes.xor_words(counters, x[0]));
+    x[8] = lanes.add_words(x[8], x[12]);
+    x[4] = lanes.rotate_words::<12>(lanes.xor_words(x[4], x[8]));
+    quarter_rounds!(@half lanes, x, 8, 7, [0 4 8 12]);
+    // The diagonals: the first halves of two of them have begun.
+    quarter_rounds!(lanes, x, [0 5 10 15] [3 4 9 14]);
+    x[12] = lanes.rotate_words::<16>(lanes.xor_words(x[12], x[1]));
+    x[11] = lanes.add_words(x[11], x[12]);
+    x[6] = lanes.rotate_words::<12>(lanes.xor_words(x[6], x[11]));
+    x[8] = lanes.add_words(x[8], x[13]);
+    x[7] = lanes.rotate_words::<12>(lanes.xor_words(x[7], x[8]));
+    quarter_rounds!(@half lanes, x, 8, 7, [1 6 11 12] [2 7 8 13]);
+    x
+}
+
 /// Adds what the rounds make of the blocks with these counters, for each key; the inputs are not added.
 #[inline(always)]
 fn add_blocks<L: Words32, const GROUPS: usize>(
@@ -117,38 +155,25 @@ fn add_blocks<L: Words32, const GROUPS: usize>(
 ) {
     for key in keys {
         let mut state = [[lanes.all_words(0); BLOCK]; GROUPS];
-        for (x, counters) in state.iter_mut().zip(counters) {
-            for (word, start) in x.iter_mut().zip(&key.0) {
-                *word = lanes.all_words(*start);
-            }
-            // What is left of the first quarter round.
-            x[12] = lanes.rotate_words::<16>(lanes.xor_words(*counters, x[0]));
-            x[8] = lanes.add_words(x[8], x[12]);
-            x[4] = lanes.rotate_words::<12>(lanes.xor_words(x[4], x[8]));
-            quarter_rounds!(@half lanes, x, 8, 7, [0 4 8 12]);
-            // The diagonals: the first halves of two of them have begun.
-            quarter_rounds!(lanes, x, [0 5 10 15] [3 4 9 14]);
-            x[12] = lanes.rotate_words::<16>(lanes.xor_words(x[12], x[1]));
-            x[11] = lanes.add_words(x[11], x[12]);
-            x[6] = lanes.rotate_words::<12>(lanes.xor_words(x[6], x[11]));
-            x[8] = lanes.add_words(x[8], x[13]);
-            x[7] = lanes.rotate_words::<12>(lanes.xor_words(x[7], x[8]));
-            quarter_rounds!(@half lanes, x, 8, 7, [1 6 11 12] [2 7 8 13]);
-        }
+        each_group!(G of GROUPS {
+            state[G] = begin(lanes, key, counters[G]);
+        });
         for _ in 1..10 {
-            for x in &mut state {
+            each_group!(G of GROUPS {
+                let x = &mut state[G];
                 quarter_rounds!(lanes, x, [0 4 8 12] [1 5 9 13]);
                 quarter_rounds!(lanes, x, [2 6 10 14] [3 7 11 15]);
-            }
-            for x in &mut state {
+            });
+            each_group!(G of GROUPS {
+                let x = &mut state[G];
                 quarter_rounds!(lanes, x, [0 5 10 15] [1 6 11 12]);
                 quarter_rounds!(lanes, x, [2 7 8 13] [3 4 9 14]);
-            }
+            });
         }
-        for (sum, x) in sum.iter_mut().zip(&state) {
-            for (sum, x) in sum.iter_mut().zip(x) {
-                *sum = lanes.add_words(*sum, *x);
+        each_group!(G of GROUPS {
+            for i in 0..BLOCK {
+                sum[G][i] = lanes.add_words(sum[G][i], state[G][i]);
             }
-        }
+        });
     }
 }
