@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use blindsum_benches::masks;
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
+use blindsum_engine::cpu::{Cpu, Width};
 use blindsum_engine::gpu::Gpu;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -20,7 +20,7 @@ fn bench(criterion: &mut Criterion) {
     if let Some(gpu) = &gpu {
         eprintln!("mask_expand/gpu is {} ({})", gpu.adapter().name, gpu.adapter().kind);
     }
-    eprintln!("mask_expand/cpu runs {}", Cpu::instruction_set());
+    eprintln!("mask_expand/cpu runs {}", Width::widest().name());
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool of one");
 
     let mut group = criterion.benchmark_group("mask_expand");

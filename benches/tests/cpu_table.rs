@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use blindsum_engine::cpu::{Cpu, Width};
+use blindsum_engine::cpu::Width;
 
 /// Cases of `--quick` that know widths: full scalars in G1 and in G2, words of four widths, a transform, a quotient.
 const CASES: [(&str, &str); 8] = [
@@ -14,6 +14,8 @@ const CASES: [(&str, &str); 8] = [
     ("msm_signed, Grumpkin", "2^14, 32 bits"),
     ("ntt, forward, subgroup", "2^14"),
     ("quotient", "2^14"),
+    ("mask_expand", "1 x 2^14 words"),
+    ("mask_expand", "64 x 2^14 words"),
 ];
 
 #[test]
@@ -44,9 +46,6 @@ fn every_case_has_a_row_for_every_width() {
         }
         let peers = rows.iter().filter(|row| row.0 == operation && row.1 == size && row.2.contains(" 0."));
         assert!(peers.count() > 0, "{operation} {size}\n{table}");
-    }
-    for size in ["1 x 2^14 words", "64 x 2^14 words"] {
-        assert!(rows.contains(&("mask_expand", size, Cpu::instruction_set())), "{size}\n{table}");
     }
     assert!(table.contains(", today."), "{table}");
 }

@@ -59,9 +59,7 @@ struct Report {
 struct Processor {
     architecture: &'static str,
     threads: usize,
-    /// What the mask kernel of the CPU backend runs.
-    instruction_set: &'static str,
-    /// The lanes that the sums and transforms of the CPU backend run in.
+    /// The lanes that the CPU backend runs in.
     lanes: &'static str,
     features: Vec<&'static str>,
 }
@@ -338,19 +336,15 @@ fn processor() -> Processor {
     Processor {
         architecture: std::env::consts::ARCH,
         threads: std::thread::available_parallelism().map_or(1, Into::into),
-        instruction_set: Cpu::instruction_set(),
         lanes: Width::widest().name(),
         features: std::mem::take(&mut features),
     }
 }
 
 fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
-    let Processor { architecture, threads, instruction_set, lanes, features } = &report.processor;
+    let Processor { architecture, threads, lanes, features } = &report.processor;
     writeln!(out, "blindsum {}", report.version)?;
-    writeln!(
-        out,
-        "\nprocessor  {architecture}, {threads} threads, masks run {instruction_set}, sums and transforms {lanes}"
-    )?;
+    writeln!(out, "\nprocessor  {architecture}, {threads} threads, lanes {lanes}")?;
     writeln!(out, "           {}", features.join(" "))?;
     if report.adapters.is_empty() {
         writeln!(out, "\nadapters   none")?;

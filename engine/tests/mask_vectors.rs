@@ -1,7 +1,7 @@
 //! `vectors/mask_expand/ok_*.json`: RFC 8439's keystreams and own cases, on the naive and the CPU implementation.
 
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
+use blindsum_engine::cpu::{Cpu, Width};
 use blindsum_engine::mask::{MaskKey, Sign, SignedMask};
 use blindsum_engine::naive;
 use serde::Deserialize;
@@ -58,11 +58,14 @@ fn naive_matches_the_vectors() {
 }
 
 #[test]
-fn cpu_matches_the_vectors() {
-    for (name, case) in cases() {
-        let first_word: u64 = case.first_word.parse().expect("a u64");
-        let mut acc = vec![0; case.words.len()];
-        Cpu.mask_expand(&[case.mask()], first_word, &mut acc).expect("the CPU does not fail");
-        assert_eq!(acc, case.words, "{name}");
+fn cpu_matches_the_vectors_at_every_width() {
+    for width in Width::ALL.into_iter().filter(|width| width.is_available()) {
+        let cpu = Cpu::at(width).expect("available");
+        for (name, case) in cases() {
+            let first_word: u64 = case.first_word.parse().expect("a u64");
+            let mut acc = vec![0; case.words.len()];
+            cpu.mask_expand(&[case.mask()], first_word, &mut acc).expect("the CPU does not fail");
+            assert_eq!(acc, case.words, "{name}, {}", cpu.name());
+        }
     }
 }

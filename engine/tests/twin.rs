@@ -1,7 +1,7 @@
 //! Every backend gives the words of `naive`, at the sizes where tiles, blocks and dispatches have their edges.
 
 use blindsum_engine::backend::Backend;
-use blindsum_engine::cpu::Cpu;
+use blindsum_engine::cpu::{Cpu, Width};
 use blindsum_engine::error::{EngineError, Misuse};
 use blindsum_engine::mask::{MaskKey, Sign, SignedMask};
 use blindsum_engine::naive;
@@ -132,10 +132,13 @@ fn check_misuse(backend: &dyn Backend) {
 }
 
 #[test]
-fn cpu_is_naive() {
-    check_all(&Cpu);
-    check_laws(&Cpu);
-    check_misuse(&Cpu);
+fn cpu_is_naive_at_every_width() {
+    for width in Width::ALL.into_iter().filter(|width| width.is_available()) {
+        let cpu = Cpu::at(width).expect("available");
+        check_all(&cpu);
+        check_laws(&cpu);
+        check_misuse(&cpu);
+    }
 }
 
 #[test]

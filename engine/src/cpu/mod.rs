@@ -34,13 +34,7 @@ pub struct Cpu;
 pub struct CpuAt(Width);
 
 impl Cpu {
-    /// The instruction set that the mask code was compiled for and this processor runs, e.g. `avx512`.
-    #[must_use]
-    pub fn instruction_set() -> &'static str {
-        mask_expand::instruction_set()
-    }
-
-    /// The same at a width of choice.
+    /// The CPU at a width of choice.
     ///
     /// # Errors
     /// [`DeviceError::MissingFeature`] if this processor lacks its instructions.
@@ -120,7 +114,7 @@ impl Backend for CpuAt {
     }
 
     fn mask_expand(&self, masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> Result<(), EngineError> {
-        mask_expand::mask_expand(masks, first_word, acc)
+        mask_expand::mask_expand(self.0, masks, first_word, acc)
     }
 
     fn sum_rows(&self, rows: &[&[u32]], acc: &mut [u32]) -> Result<(), EngineError> {

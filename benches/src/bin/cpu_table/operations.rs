@@ -193,16 +193,23 @@ fn mask_expand(settings: &Settings, rows: &mut Vec<Row>) -> Result<(), Failure> 
         for n_masks in N_MASKS {
             let masks = masks::masks(n_masks);
             let fresh = vec![0u32; 1 << log_size];
-            // The processor's best, always: masks know no width.
-            let ways = [
-                Way::new(Cpu::instruction_set(), fresh.clone(), |acc: &mut Vec<u32>| {
-                    Cpu.mask_expand(&masks, 0, acc).expect("within the stream");
-                }),
-                Way::peer("chacha20 0.10, keystream alone, one thread", fresh, |acc: &mut Vec<u32>| {
-                    masks::keystream(&masks, acc.len());
+            let ours = |cpu: CpuAt| {
+                let masks = &masks;
+                Way::new(cpu.width().name(), fresh.clone(), move |acc: &mut Vec<u32>| {
+                    cpu.mask_expand(masks, 0, acc).expect("within the stream");
                 })
+            };
+            let mut ways: Vec<_> = widths().into_iter().map(ours).collect();
+            ways.push(
+                Way::peer(
+                    "chacha20 0.10, keystream alone, one thread",
+                    fresh.clone(),
+                    |acc: &mut Vec<u32>| {
+                        masks::keystream(&masks, acc.len());
+                    },
+                )
                 .checked_by(|acc| masks::keystream_sum(&masks, acc)),
-            ];
+            );
             let size = format!("{n_masks} x {} words", size(log_size));
             measure("mask_expand", &size, &ways, settings, rows)?;
         }

@@ -31,11 +31,15 @@ mod avx2;
 mod avx512;
 mod coordinate;
 mod inverse;
+#[cfg(target_arch = "x86_64")]
+mod words;
 
 use ark_ff::{BigInt, PrimeField};
 
 pub(super) use self::coordinate::{Coordinate, invert_all};
 pub(super) use self::inverse::inverse;
+#[cfg(target_arch = "x86_64")]
+pub(super) use self::words::Words32;
 #[cfg(target_arch = "x86_64")]
 pub(super) use self::{avx2::Avx2, avx512::Avx512};
 
