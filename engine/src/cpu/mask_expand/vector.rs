@@ -126,8 +126,8 @@ macro_rules! quarter_rounds {
 #[inline(always)]
 fn begin<L: Words32>(lanes: L, key: &Start, counters: L::Vector) -> Columns<L> {
     let mut x = [lanes.all_words(0); BLOCK];
-    for i in 0..BLOCK {
-        x[i] = lanes.all_words(key.0[i]);
+    for (word, start) in x.iter_mut().zip(&key.0) {
+        *word = lanes.all_words(*start);
     }
     // What is left of the first quarter round.
     x[12] = lanes.rotate_words::<16>(lanes.xor_words(counters, x[0]));
