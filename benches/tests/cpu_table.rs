@@ -5,7 +5,7 @@ use std::process::Command;
 use blindsum_engine::cpu::Width;
 
 /// Cases of `--quick` that know widths: full scalars in G1 and in G2, words of four widths, a transform, a quotient.
-const CASES: [(&str, &str); 8] = [
+const CASES: [(&str, &str); 10] = [
     ("msm_g1, full scalars", "2^14"),
     ("msm_g2, full scalars", "2^14"),
     ("msm_signed, Grumpkin", "2^14, 8 bits"),

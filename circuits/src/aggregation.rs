@@ -89,7 +89,7 @@ impl Claim {
 }
 
 /// The constraint system of a cohort size: built by the first call, in seconds for the largest, and kept.
-pub(crate) fn shape(size: CohortSize) -> &'static R1cs {
+pub(crate) fn constraint_system(size: CohortSize) -> &'static R1cs {
     static SHAPES: [OnceLock<R1cs>; 4] = [const { OnceLock::new() }; 4];
     let [n16, n64, n128, n256] = &SHAPES;
     let kept = match size {
@@ -133,7 +133,8 @@ impl Aggregation {
 
 impl ConstraintSynthesizer<Fr> for &Aggregation {
     fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
-        Replay { r1cs: self.key.r1cs(), assignment: Some(&self.assignment) }.generate_constraints(cs)
+        Replay { r1cs: constraint_system(self.key.size()), assignment: Some(&self.assignment) }
+            .generate_constraints(cs)
     }
 }
 
@@ -141,7 +142,7 @@ impl ConstraintSynthesizer<Fr> for &Aggregation {
 /// up over all slots.
 #[must_use]
 pub fn constraint_table(size: CohortSize) -> Vec<(String, usize)> {
-    table_of(shape(size))
+    table_of(constraint_system(size))
 }
 
 fn table_of(r1cs: &R1cs) -> Vec<(String, usize)> {

@@ -19,10 +19,11 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::aggregation::shape;
+use crate::aggregation::constraint_system;
 use crate::qap::SnarkjsReduction;
-use crate::r1cs::{R1cs, Replay};
+use crate::r1cs::Replay;
 use crate::random::{Bridge, nonzero};
+use crate::shape::Shape;
 use crate::verifying_key::VerifyingKey;
 
 mod file;
@@ -134,15 +135,20 @@ impl ProvingKey {
     ///
     /// # Errors
     /// [`ProvingKeyError::Setup`].
+    ///
+    /// # Panics
+    /// Never: a test keeps the circuit at the shape that is pinned for it.
     pub fn setup_development(size: CohortSize, rng: &mut dyn CryptoRng) -> Result<Self, ProvingKeyError> {
         let _span = tracing::info_span!("setup", slots = size.slots()).entered();
         tracing::warn!(
             slots = size.slots(),
             "making a DEVELOPMENT proving key: whoever runs this setup can forge certificates under it"
         );
+        let r1cs = constraint_system(size);
+        assert_eq!(r1cs.shape(), Shape::of(size), "the circuit is not the one that is pinned");
         let [alpha, beta, gamma, delta] = std::array::from_fn(|_| Zeroizing::new(nonzero(rng)));
         let groth16 = Groth16::<Bn254, SnarkjsReduction>::generate_parameters_with_qap(
-            Replay { r1cs: shape(size), assignment: None },
+            Replay { r1cs, assignment: None },
             *alpha,
             *beta,
             *gamma,
@@ -266,7 +272,7 @@ impl ProvingKey {
     /// SHA-256 of the circuit's shape.
     #[must_use]
     pub fn circuit_digest(&self) -> [u8; 32] {
-        *self.r1cs().digest()
+        self.shape().digest
     }
 
     /// A copy of the key for ark-groth16: for comparisons, never kept.
@@ -279,12 +285,12 @@ impl ProvingKey {
         &self.queries
     }
 
-    pub(crate) fn r1cs(&self) -> &'static R1cs {
-        shape(self.size)
+    pub(crate) const fn shape(&self) -> Shape {
+        Shape::of(self.size)
     }
 }
 
 fn file_name(size: CohortSize) -> String {
-    let start: String = shape(size).digest().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let start: String = Shape::of(size).digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("development-key-{}-{start}.bin", size.slots())
 }

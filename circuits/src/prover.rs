@@ -140,7 +140,7 @@ fn sums(
     Assignment { z, sides }: Assignment,
     observer: &mut Observer<'_>,
 ) -> Result<Sums, ProveError> {
-    let [a, b] = qap::rows(key.r1cs(), &z, sides);
+    let [a, b] = qap::rows(&key.shape(), &z, sides);
     let work = Work { backend, key, z: &z, stop: AtomicBool::new(false) };
     if backend.shares_threads() {
         let mut beside = None;
@@ -188,7 +188,7 @@ impl Work<'_> {
         let h = self.in_g1("H", &queries.h, &a)?;
         drop(a);
         enter(observer, Stage::SumL)?;
-        let l = self.in_g1("L", &queries.l, &self.z[self.key.r1cs().n_instance()..])?;
+        let l = self.in_g1("L", &queries.l, &self.z[self.key.shape().n_instance..])?;
         enter(observer, Stage::SumsAB)?;
         Ok([h, l])
     }
@@ -257,6 +257,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng;
 
     use super::*;
+    use crate::aggregation::constraint_system;
     use crate::cohort::{Cohort, SEED};
     use crate::qap::SnarkjsReduction;
     use crate::r1cs::Replay;
@@ -284,7 +285,7 @@ mod tests {
         let assignment = assignment(key(), &witness()).expect("honest");
         let mut rng = ChaCha20Rng::seed_from_u64(SEED);
         let [r, s] = std::array::from_fn(|_| Fr::rand(&mut Bridge(&mut rng)));
-        let circuit = Replay { r1cs: key().r1cs(), assignment: Some(&assignment.z) };
+        let circuit = Replay { r1cs: constraint_system(CohortSize::N16), assignment: Some(&assignment.z) };
         let theirs =
             Groth16::<Bn254, SnarkjsReduction>::create_proof_with_reduction(circuit, &key().to_ark(), r, s)
                 .expect("the circuit fits");

@@ -15,7 +15,7 @@ use ark_poly::EvaluationDomain;
 use ark_relations::gr1cs::{ConstraintSystemRef, Matrix, SynthesisError};
 use rayon::prelude::*;
 
-use crate::r1cs::R1cs;
+use crate::shape::Shape;
 
 /// Rows evaluated at a time.
 const MIN_ROWS: usize = 1 << 10;
@@ -75,11 +75,11 @@ impl R1CSToQAP for SnarkjsReduction {
 /// [`Backend::quotient`](blindsum_engine::backend::Backend::quotient) takes.
 ///
 /// The rows of the public inputs have B = 0, so that C = A . B holds there too.
-pub(crate) fn rows(r1cs: &R1cs, z: &[Fr], [mut a, mut b]: [Vec<Fr>; 2]) -> [Vec<Fr>; 2] {
-    a.extend_from_slice(&z[..r1cs.n_instance()]);
+pub(crate) fn rows(shape: &Shape, z: &[Fr], [mut a, mut b]: [Vec<Fr>; 2]) -> [Vec<Fr>; 2] {
+    a.extend_from_slice(&z[..shape.n_instance]);
     for values in [&mut a, &mut b] {
         // By all threads: memory that is new takes longer to touch than to fill.
-        values.par_extend(rayon::iter::repeat_n(Fr::zero(), r1cs.domain_size() - values.len()));
+        values.par_extend(rayon::iter::repeat_n(Fr::zero(), shape.domain_size() - values.len()));
     }
     [a, b]
 }

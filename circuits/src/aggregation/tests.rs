@@ -7,11 +7,12 @@ use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystem, Optimization
 use super::*;
 use crate::cohort::Cohort;
 use crate::r1cs::Replay;
+use crate::shape::Shape;
 use crate::statement::{Statement, Witness};
 
 /// The shape for 16 slots.
 pub(super) fn small_shape() -> &'static R1cs {
-    shape(CohortSize::N16)
+    constraint_system(CohortSize::N16)
 }
 
 pub(super) fn witness(cohort: &Cohort) -> Witness {
@@ -20,30 +21,19 @@ pub(super) fn witness(cohort: &Cohort) -> Witness {
         .1
 }
 
-/// Constraints, columns of `z`, and the first bytes of the circuit's digest. A change here is a new circuit and new keys.
-const PINNED: [(CohortSize, usize, usize, &str); 4] = [
-    (CohortSize::N16, 52_883, 52_885, "cc87971ef72d2a70"),
-    (CohortSize::N64, 212_099, 212_101, "d54fc0892a9181be"),
-    (CohortSize::N128, 424_669, 424_671, "81943f117dd288d8"),
-    (CohortSize::N256, 848_964, 848_966, "b4a8f1cb07e0b41e"),
-];
-
 #[test]
 fn every_size_is_pinned_and_within_budget() {
-    let found = CohortSize::ALL.map(|size| {
-        let shape = shape(size);
-        assert!(shape.n_constraints() <= (1 << 20) - 8, "N = {size}");
-        assert!(shape.n_constraints() <= 3_750 * size.slots(), "N = {size}: more than 3,750 a slot");
-        (
-            size,
-            shape.n_constraints(),
-            shape.n_instance() + shape.n_witness(),
-            hex::encode(&shape.digest()[..8]),
-        )
-    });
-    let found =
-        found.each_ref().map(|(size, rows, columns, digest)| (*size, *rows, *columns, digest.as_str()));
-    assert_eq!(found, PINNED);
+    for size in CohortSize::ALL {
+        let pinned = Shape::of(size);
+        assert_eq!(
+            constraint_system(size).shape(),
+            pinned,
+            "N = {size}: {}",
+            hex::encode(constraint_system(size).digest())
+        );
+        assert!(pinned.n_constraints <= (1 << 20) - 8, "N = {size}");
+        assert!(pinned.n_constraints <= 3_750 * size.slots(), "N = {size}: more than 3,750 a slot");
+    }
 }
 
 #[test]
@@ -52,7 +42,7 @@ fn an_honest_cohort_satisfies_the_matrices() {
         let (Assignment { z, sides }, unsatisfied) = witness(&cohort).claim.assign();
         assert_eq!(unsatisfied, Vec::<String>::new());
         let shape = small_shape();
-        assert_eq!(z.len(), shape.n_columns());
+        assert_eq!(z.len(), Shape::of(CohortSize::N16).n_columns());
         assert_eq!(shape.unsatisfied(&z), Vec::<String>::new());
         for (side, matrix) in sides.iter().zip([&shape.a, &shape.b]) {
             let rows = (0..shape.n_constraints()).map(|row| shape.evaluate(matrix, row, &z));
@@ -82,7 +72,7 @@ fn ark_relations_agrees() {
     cs.finalize();
     assert!(cs.is_satisfied().expect("proving mode"));
     assert_eq!(cs.num_constraints(), small_shape().n_constraints());
-    assert_eq!(cs.num_witness_variables(), small_shape().n_witness());
+    assert_eq!(cs.num_witness_variables(), Shape::of(CohortSize::N16).n_witness);
 }
 
 /// Changing any one variable of a satisfied assignment breaks a constraint: no variable is free.
@@ -110,7 +100,7 @@ fn every_variable_is_bound() {
 /// The namespaces that docs/statement.md explains are those of the circuit, with their constraint counts.
 #[test]
 fn the_documented_table_is_current() {
-    let table = CohortSize::ALL.map(|size| table_of(shape(size)));
+    let table = CohortSize::ALL.map(|size| table_of(constraint_system(size)));
     let rows: String = table[0]
         .iter()
         .enumerate()

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use super::queries::MappedQueries;
 use super::{ProvingKey, ProvingKeyError, Queries};
-use crate::aggregation::shape;
+use crate::shape::Shape;
 use crate::verifying_key::VerifyingKey;
 
 const MAGIC: &[u8; 4] = b"BSPK";
@@ -202,14 +202,14 @@ pub(super) fn read(
     let [constants] = constants else { return Err(format("constants of a wrong length")) };
 
     let [_, _, a, b_g1, b_g2, h, l] = ranges;
-    let r1cs = shape(size);
+    let shape = Shape::of(size);
     let query = QueryReader { path, map: &map };
     let mapped = MappedQueries {
-        a: query.read(a, r1cs.n_columns())?,
-        b_g1: query.read(b_g1, r1cs.n_columns())?,
-        b_g2: query.read(b_g2, r1cs.n_columns())?,
-        h: query.read(h, r1cs.domain_size())?,
-        l: query.read(l, r1cs.n_witness())?,
+        a: query.read(a, shape.n_columns())?,
+        b_g1: query.read(b_g1, shape.n_columns())?,
+        b_g2: query.read(b_g2, shape.n_columns())?,
+        h: query.read(h, shape.domain_size())?,
+        l: query.read(l, shape.n_witness)?,
     };
     let constants = constants.map(|point| point.unpack::<G1>());
     Ok((Queries::mapped(constants, mapped), verifying_key))
@@ -267,7 +267,7 @@ fn check_front(
     if u64_at(48) != length {
         return Err(ProvingKeyError::Length { path: path.to_owned(), expected: u64_at(48), got: length });
     }
-    let circuit = shape(size).digest();
+    let circuit = &Shape::of(size).digest;
     if digest_at(16) != *circuit {
         return Err(ProvingKeyError::OtherCircuit { path: path.to_owned() });
     }

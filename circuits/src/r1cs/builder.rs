@@ -288,7 +288,7 @@ mod tests {
                 let r1cs = b.into_r1cs().expect("a shape");
                 let namespaces: Vec<_> =
                     (0..r1cs.n_constraints()).map(|row| r1cs.namespace(row).to_owned()).collect();
-                (*r1cs.digest(), r1cs.n_columns(), namespaces, r1cs.count_by(str::to_owned))
+                (r1cs.shape(), namespaces, r1cs.count_by(str::to_owned))
             });
             assert_eq!(shapes[0], shapes[1], "{count} sections");
             let assignments = builds.map(|build| {

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::num::Num;
+use crate::shape::Shape;
 
 /// A sparse matrix by rows. Coefficients are indices into the table of [`R1cs`]: the circuit repeats a few thousand of them
 /// millions of times.
@@ -148,24 +149,14 @@ impl R1cs {
         R1cs { n_instance, n_witness, a, b, c, table: table.values, names, digest: OnceLock::new() }
     }
 
-    /// Columns of the public part of `z`: the constant one and the public inputs.
-    pub(crate) fn n_instance(&self) -> usize {
-        self.n_instance
-    }
-
-    /// Columns of the private part of `z`.
-    pub(crate) fn n_witness(&self) -> usize {
-        self.n_witness
-    }
-
-    /// Length of `z`.
-    pub(crate) fn n_columns(&self) -> usize {
-        self.n_instance + self.n_witness
-    }
-
-    /// Points of the evaluation domain: one for each constraint and each public column, up to a power of two.
-    pub(crate) fn domain_size(&self) -> usize {
-        (self.n_constraints() + self.n_instance).next_power_of_two()
+    /// Its size and digest, to be compared with what is pinned.
+    pub(crate) fn shape(&self) -> Shape {
+        Shape {
+            n_constraints: self.n_constraints(),
+            n_instance: self.n_instance,
+            n_witness: self.n_witness,
+            digest: *self.digest(),
+        }
     }
 
     pub(crate) fn n_constraints(&self) -> usize {
@@ -203,7 +194,7 @@ impl R1cs {
     /// For each column the rows that it has a part in.
     #[cfg(test)]
     pub(crate) fn rows_by_column(&self) -> Vec<Vec<u32>> {
-        let mut out = vec![Vec::new(); self.n_columns()];
+        let mut out = vec![Vec::new(); self.n_instance + self.n_witness];
         for row in 0..self.n_constraints() {
             for (column, _) in [&self.a, &self.b, &self.c].into_iter().flat_map(|matrix| matrix.row(row)) {
                 let rows: &mut Vec<u32> = &mut out[column as usize];
