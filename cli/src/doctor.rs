@@ -389,8 +389,10 @@ fn print(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use blindsum_engine::curve::Projective;
-    use blindsum_engine::points::{G1Projective, Points};
+    use blindsum_engine::points::{G1Projective, G2Projective, G2Source, Points};
 
     use super::*;
 

@@ -47,14 +47,6 @@ impl Operation {
         self.to_possible_value().expect("none is skipped").get_name().to_owned()
     }
 
-    /// Masks are compiled for every instruction set and the processor's best is taken: there is no choice of width.
-    fn widths(self) -> &'static [Width] {
-        match self {
-            Self::MaskExpand => &[Width::Avx2],
-            _ => &WIDTHS,
-        }
-    }
-
     fn run(self, cpu: CpuAt) {
         let mut rng = inputs::rng();
         match self {
@@ -127,7 +119,7 @@ fn main() -> ExitCode {
 fn list() -> ExitCode {
     let mut out = std::io::stdout().lock();
     for operation in Operation::value_variants() {
-        for width in operation.widths() {
+        for width in WIDTHS {
             if writeln!(out, "{} {}", operation.name(), width.name()).is_err() {
                 return ExitCode::FAILURE;
             }
