@@ -23,8 +23,8 @@ mod r1cs;
 #[cfg(feature = "prover")]
 mod random;
 #[cfg(feature = "prover")]
-#[cfg(feature = "prover")]
 mod shape;
+#[cfg(feature = "prover")]
 pub mod statement;
 pub mod verifier;
 pub mod verifying_key;
