@@ -57,7 +57,7 @@ pub trait Backend: Send + Sync {
     fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError>;
 
     /// `sum_i scalars_i * point(i)` on G2 of BN254, otherwise as [`Backend::msm_g1_vartime`]; `None` if `stop` was raised
-    /// meanwhile. Points must be infinity or in the subgroup.
+    /// meanwhile. Points must be infinity or in the subgroup. No device has kernels for it: every backend leaves it to the CPU.
     ///
     /// # Errors
     /// [`EngineError::Device`] when the device fails.

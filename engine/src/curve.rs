@@ -212,14 +212,6 @@ pub(crate) fn power_of_two(k: u64) -> Fq {
     Fq::from(2u8).pow([k])
 }
 
-/// `1 / value`; `None` for zero. Timing depends on the value.
-///
-/// Faster than ark-ff's inverse, with the same result, by the algorithm of Pornin 2020 (eprint 2020/972).
-#[must_use]
-pub fn inverse_vartime(value: Fr) -> Option<Fr> {
-    crate::cpu::inverse_vartime(value)
-}
-
 /// `scalar * point`; timing depends on the scalar.
 pub fn mul_vartime(point: Point, scalar: &Fq) -> Point {
     (point * scalar).into_affine()
@@ -265,17 +257,6 @@ mod tests {
                 .iter()
                 .all(|p| p.is_on_curve())
         );
-    }
-
-    #[test]
-    fn the_fast_inverse_is_the_inverse() {
-        let mut value = -Fr::from(3u8);
-        for small in 0..1_000u32 {
-            for value in [Fr::from(small), -Fr::from(small), value] {
-                assert_eq!(inverse_vartime(value), value.inverse(), "{value}");
-            }
-            value = value.square() + Fr::from(small);
-        }
     }
 
     #[test]

@@ -25,12 +25,8 @@ pub(super) fn witness(cohort: &Cohort) -> Witness {
 fn every_size_is_pinned_and_within_budget() {
     for size in CohortSize::ALL {
         let pinned = Shape::of(size);
-        assert_eq!(
-            constraint_system(size).shape(),
-            pinned,
-            "N = {size}: {}",
-            hex::encode(constraint_system(size).digest())
-        );
+        let built = constraint_system(size).shape();
+        assert_eq!(built, pinned, "N = {size}: {}", hex::encode(built.digest));
         assert!(pinned.n_constraints <= (1 << 20) - 8, "N = {size}");
         assert!(pinned.n_constraints <= 3_750 * size.slots(), "N = {size}: more than 3,750 a slot");
     }

@@ -5,7 +5,8 @@
 
 use ark_bn254::Fr;
 use ark_ff::{Field, One, Zero};
-use blindsum_engine::curve::{Point, inverse_vartime};
+use blindsum_engine::cpu::inverse_vartime;
+use blindsum_engine::curve::Point;
 
 use super::bits::select;
 use crate::r1cs::{Builder, Num};

@@ -1,13 +1,13 @@
 //! The three matrices of a statement, their digest, and their replay into ark-relations.
 
+use std::collections::HashMap;
+
 use ark_bn254::Fr;
 use ark_ff::{BigInteger, One, PrimeField};
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, SynthesisError, Variable,
 };
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use super::num::Num;
 use crate::shape::Shape;
@@ -135,7 +135,6 @@ pub(crate) struct R1cs {
     pub(crate) c: Sparse,
     table: Vec<Fr>,
     names: Vec<(u32, String)>,
-    digest: OnceLock<[u8; 32]>,
 }
 
 impl R1cs {
@@ -146,7 +145,7 @@ impl R1cs {
             part.shrink_to_fit();
         }
         names.shrink_to_fit();
-        R1cs { n_instance, n_witness, a, b, c, table: table.values, names, digest: OnceLock::new() }
+        R1cs { n_instance, n_witness, a, b, c, table: table.values, names }
     }
 
     /// Its size and digest, to be compared with what is pinned.
@@ -155,7 +154,7 @@ impl R1cs {
             n_constraints: self.n_constraints(),
             n_instance: self.n_instance,
             n_witness: self.n_witness,
-            digest: *self.digest(),
+            digest: self.digest(),
         }
     }
 
@@ -222,11 +221,7 @@ impl R1cs {
     }
 
     /// SHA-256 of the shape: sizes, coefficient table, and the three matrices. Two circuits with one digest are one circuit.
-    pub(crate) fn digest(&self) -> &[u8; 32] {
-        self.digest.get_or_init(|| self.compute_digest())
-    }
-
-    fn compute_digest(&self) -> [u8; 32] {
+    fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(b"blindsum/r1cs/v1");
         for n in [self.n_instance, self.n_witness, self.n_constraints(), self.table.len()] {

@@ -1,4 +1,4 @@
-//! The backend that is always there: portable Rust, vectorised by the compiler, spread over threads by rayon.
+//! The backend that is always there: in the widest lanes that the processor has, spread over threads by rayon.
 
 mod affine;
 mod hash_to_curve;
@@ -21,7 +21,10 @@ use crate::ntt::{Direction, Domain};
 use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, PackedPoint, Points};
 
 /// `1 / value`; `None` for zero. Timing depends on `value`.
-pub(crate) fn inverse_vartime(value: Fr) -> Option<Fr> {
+///
+/// The result of ark-ff's inverse, by another algorithm: Pornin 2020 (eprint 2020/972).
+#[must_use]
+pub fn inverse_vartime(value: Fr) -> Option<Fr> {
     lanes::inverse(value)
 }
 
