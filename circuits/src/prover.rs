@@ -209,7 +209,7 @@ impl Work<'_> {
     fn b_g2(&self) -> Result<G2Projective, ProveError> {
         let _span = tracing::info_span!("sum", query = "B in G2").entered();
         let points = self.key.queries().b_g2();
-        self.backend.msm_g2_vartime(&|i| points[i].unpack(), self.z, &self.stop)?.ok_or(STOPPED)
+        self.backend.msm_g2_vartime(points, self.z, &self.stop)?.ok_or(STOPPED)
     }
 
     /// Stops what runs beside if this has failed.
@@ -251,7 +251,7 @@ mod tests {
     use blindsum_engine::curve;
     use blindsum_engine::mask::SignedMask;
     use blindsum_engine::ntt::{Direction, Domain};
-    use blindsum_engine::points::{G1, G2Source, Grumpkin, Points};
+    use blindsum_engine::points::{G1, Grumpkin, PackedG2, Points};
     use blindsum_engine::twin::Twin;
     use rand_chacha::ChaCha20Rng;
     use rand_chacha::rand_core::SeedableRng;
@@ -363,11 +363,11 @@ mod tests {
 
         fn msm_g2_vartime(
             &self,
-            point: &G2Source<'_>,
+            points: &[PackedG2],
             scalars: &[Fr],
             stop: &AtomicBool,
         ) -> Result<Option<G2Projective>, EngineError> {
-            Cpu.msm_g2_vartime(point, scalars, stop)
+            Cpu.msm_g2_vartime(points, scalars, stop)
         }
 
         fn msm_grumpkin_vartime(

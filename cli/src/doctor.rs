@@ -392,7 +392,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use blindsum_engine::curve::Projective;
-    use blindsum_engine::points::{G1Projective, G2Projective, G2Source, Points};
+    use blindsum_engine::points::{G1Projective, G2Projective, PackedG2, Points};
 
     use super::*;
 
@@ -425,11 +425,11 @@ mod tests {
 
         fn msm_g2_vartime(
             &self,
-            point: &G2Source<'_>,
+            points: &[PackedG2],
             scalars: &[Fr],
             stop: &AtomicBool,
         ) -> Result<Option<G2Projective>, EngineError> {
-            Cpu.msm_g2_vartime(point, scalars, stop)
+            Cpu.msm_g2_vartime(points, scalars, stop)
         }
 
         fn msm_grumpkin_vartime(

@@ -8,7 +8,7 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{EngineError, Misuse};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, Points};
+use crate::points::{G1, G1Projective, G2Projective, Grumpkin, PackedG2, Points};
 
 /// Fewest and most bits of a word of [`Backend::msm_signed`].
 const SIGNED_BITS: core::ops::RangeInclusive<u8> = 2..=32;
@@ -56,14 +56,14 @@ pub trait Backend: Send + Sync {
     /// [`Misuse::LengthMismatch`] unless there is one scalar a point; [`EngineError::Device`] when the device fails.
     fn msm_g1_vartime(&self, points: &Points<G1>, scalars: &[Fr]) -> Result<G1Projective, EngineError>;
 
-    /// `sum_i scalars_i * point(i)` on G2 of BN254, otherwise as [`Backend::msm_g1_vartime`]; `None` if `stop` was raised
+    /// `sum_i scalars_i * points_i` on G2 of BN254, otherwise as [`Backend::msm_g1_vartime`]; `None` if `stop` was raised
     /// meanwhile. Points must be infinity or in the subgroup. No device has kernels for it: every backend leaves it to the CPU.
     ///
     /// # Errors
-    /// [`EngineError::Device`] when the device fails.
+    /// As [`Backend::msm_g1_vartime`].
     fn msm_g2_vartime(
         &self,
-        point: &G2Source<'_>,
+        points: &[PackedG2],
         scalars: &[Fr],
         stop: &AtomicBool,
     ) -> Result<Option<G2Projective>, EngineError>;

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, OnceLock, Weak},
 };
 
+use ark_bn254::{Fq2, G2Affine};
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
 use ark_ff::{BigInt, PrimeField};
 use rayon::prelude::*;
@@ -20,8 +21,6 @@ use crate::error::Misuse;
 pub type G1 = ark_bn254::g1::Config;
 /// A point of G1 in projective coordinates.
 pub type G1Projective = ark_bn254::G1Projective;
-/// Where points of G2 lie: asked for a point by its index, as often as it is needed.
-pub type G2Source<'a> = dyn Fn(usize) -> ark_bn254::G2Affine + Sync + 'a;
 /// A point of G2 in projective coordinates.
 pub type G2Projective = ark_bn254::G2Projective;
 /// Grumpkin: coordinates in [`ark_bn254::Fr`], scalars in [`ark_bn254::Fq`].
@@ -123,10 +122,59 @@ impl PackedPoint {
         (C::base_from_limbs(self.x), C::base_from_limbs(self.y))
     }
 
+    /// The limbs of both coordinates where they lie.
+    #[inline]
+    pub(crate) const fn limbs(&self) -> (&[u64; 4], &[u64; 4]) {
+        (&self.x, &self.y)
+    }
+
     /// Canonical limbs, and on the curve or at infinity.
     pub(crate) fn is_valid<C: Curve>(&self) -> bool {
         let canonical = |limbs: [u64; 4]| BigInt(limbs) < C::BaseField::MODULUS;
         canonical(self.x) && canonical(self.y) && self.unpack::<C>().is_on_curve()
+    }
+}
+
+/// A point of G2 in internal form: `x.c0 || x.c1 || y.c0 || y.c1`, each four 64-bit limbs in Montgomery form, least significant
+/// first. Infinity is all zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct PackedG2 {
+    x: [[u64; 4]; 2],
+    y: [[u64; 4]; 2],
+}
+
+impl PackedG2 {
+    /// The point at infinity.
+    pub const INFINITY: Self = Self { x: [[0; 4]; 2], y: [[0; 4]; 2] };
+
+    /// The internal form of a point.
+    #[must_use]
+    pub fn pack(point: &G2Affine) -> Self {
+        let limbs = |value: &Fq2| [G1::base_limbs(&value.c0), G1::base_limbs(&value.c1)];
+        Self { x: limbs(&point.x), y: limbs(&point.y) }
+    }
+
+    /// The same point for ark-ec. Neither the limbs nor the curve equation are checked.
+    pub fn unpack(&self) -> G2Affine {
+        let value = |[c0, c1]: [[u64; 4]; 2]| Fq2::new(G1::base_from_limbs(c0), G1::base_from_limbs(c1));
+        G2Affine::new_unchecked(value(self.x), value(self.y))
+    }
+
+    /// The limbs of both coordinates where they lie.
+    #[inline]
+    pub(crate) const fn limbs(&self) -> (&[[u64; 4]; 2], &[[u64; 4]; 2]) {
+        (&self.x, &self.y)
+    }
+
+    /// Canonical limbs, on the curve, and in the subgroup of order r.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        let canonical = |limbs: &[u64; 4]| BigInt(*limbs) < ark_bn254::Fq::MODULUS;
+        let point = self.unpack();
+        self.x.iter().chain(&self.y).all(canonical)
+            && point.is_on_curve()
+            && point.is_in_correct_subgroup_assuming_on_curve()
     }
 }
 
@@ -390,6 +438,17 @@ mod tests {
         }
         assert!(!carry, "both moduli leave two bits");
         a
+    }
+
+    #[test]
+    fn packing_keeps_every_point_of_g2() {
+        for k in 0u64..20 {
+            let point = (G2Affine::generator() * ark_bn254::Fr::from(k)).into();
+            let packed = PackedG2::pack(&point);
+            assert_eq!(packed.unpack(), point);
+            assert_eq!(packed == PackedG2::INFINITY, k == 0);
+            assert!(packed.is_valid());
+        }
     }
 
     #[test]

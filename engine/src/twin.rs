@@ -12,7 +12,7 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, Points};
+use crate::points::{G1, G1Projective, G2Projective, Grumpkin, PackedG2, Points};
 
 /// Runs every operation on `A` and on `B` and refuses to go on when they differ.
 #[derive(Clone, Debug)]
@@ -79,12 +79,12 @@ impl<A: Backend, B: Backend> Backend for Twin<A, B> {
 
     fn msm_g2_vartime(
         &self,
-        point: &G2Source<'_>,
+        points: &[PackedG2],
         scalars: &[Fr],
         stop: &AtomicBool,
     ) -> Result<Option<G2Projective>, EngineError> {
-        let left = self.left.msm_g2_vartime(point, scalars, stop)?;
-        let right = self.right.msm_g2_vartime(point, scalars, stop)?;
+        let left = self.left.msm_g2_vartime(points, scalars, stop)?;
+        let right = self.right.msm_g2_vartime(points, scalars, stop)?;
         // Where one was stopped there is nothing to compare.
         let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
         self.compare("msm_g2_vartime", &[left.into_affine()], &[right.into_affine()])?;
@@ -173,11 +173,11 @@ mod tests {
 
         fn msm_g2_vartime(
             &self,
-            point: &G2Source<'_>,
+            points: &[PackedG2],
             scalars: &[Fr],
             stop: &AtomicBool,
         ) -> Result<Option<G2Projective>, EngineError> {
-            Ok(Cpu.msm_g2_vartime(point, scalars, stop)?.map(|sum| -sum))
+            Ok(Cpu.msm_g2_vartime(points, scalars, stop)?.map(|sum| -sum))
         }
 
         fn msm_grumpkin_vartime(
@@ -237,7 +237,7 @@ mod tests {
             other => panic!("{other:?}"),
         }
         let never = AtomicBool::new(false);
-        match twin.msm_g2_vartime(&|_| G2Affine::generator(), &[Fr::from(5u8)], &never) {
+        match twin.msm_g2_vartime(&[PackedG2::pack(&G2Affine::generator())], &[Fr::from(5u8)], &never) {
             Err(EngineError::Device(error)) => assert_eq!(error, disagreement("msm_g2_vartime", 0)),
             other => panic!("{other:?}"),
         }
@@ -268,7 +268,8 @@ mod tests {
         );
         let stop = AtomicBool::new(false);
         let in_g2 = |twin: &Twin<Cpu, Cpu>| {
-            twin.msm_g2_vartime(&|_| G2Affine::generator(), &[Fr::from(5u8)], &stop).expect("equal")
+            twin.msm_g2_vartime(&[PackedG2::pack(&G2Affine::generator())], &[Fr::from(5u8)], &stop)
+                .expect("equal")
         };
         assert_eq!(in_g2(&twin), Some(G2Affine::generator() * Fr::from(5u8)));
         stop.store(true, Ordering::Relaxed);

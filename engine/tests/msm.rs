@@ -13,7 +13,7 @@ use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::{Cpu, CpuAt, Width};
 use blindsum_engine::error::{DeviceError, EngineError, Misuse};
 use blindsum_engine::naive;
-use blindsum_engine::points::{Curve, G1, Grumpkin, Points};
+use blindsum_engine::points::{Curve, G1, Grumpkin, PackedG2, Points};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -326,12 +326,13 @@ fn cpu_sums_in_g2() {
     for of_points in POINTS {
         for n in [0, 1, 2, 7, 8, 9, 65, 600] {
             let points = points::<g2::Config>(of_points, n, &mut rng);
+            let packed: Vec<PackedG2> = points.iter().map(PackedG2::pack).collect();
             for of_scalars in SCALARS {
                 let scalars: Vec<Fr> = scalars(of_scalars, n, &mut rng);
                 let expected = G2Projective::msm(&points, &scalars).expect("equal lengths");
                 for cpu in widths() {
                     assert_eq!(
-                        cpu.msm_g2_vartime(&|i| points[i], &scalars, &stop).expect("no device"),
+                        cpu.msm_g2_vartime(&packed, &scalars, &stop).expect("no device"),
                         Some(expected),
                         "{}: {n} points ({of_points}), scalars {of_scalars}, seed {SEED:#x}",
                         cpu.name()

@@ -14,7 +14,7 @@ use blindsum_benches::{inputs, masks};
 use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::{Cpu, CpuAt, Width};
 use blindsum_engine::ntt::{Direction, Domain};
-use blindsum_engine::points::{Grumpkin, Points};
+use blindsum_engine::points::{Grumpkin, PackedG2, Points};
 use clap::{Parser, ValueEnum};
 
 /// Exit status where the processor lacks the instructions of a case.
@@ -57,10 +57,11 @@ impl Operation {
             }
             Self::MsmG2 => {
                 let points = inputs::progression::<ark_bn254::g2::Config>(1 << 8);
+                let points: Vec<PackedG2> = points.iter().map(PackedG2::pack).collect();
                 let scalars = inputs::uniform_vector(&mut rng, points.len());
                 let stop = AtomicBool::new(false);
                 twice(&mut || {
-                    drop(black_box(cpu.msm_g2_vartime(&|i| points[i], &scalars, &stop)));
+                    drop(black_box(cpu.msm_g2_vartime(&points, &scalars, &stop)));
                 });
             }
             Self::MsmSigned => {

@@ -18,14 +18,14 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G1Projective, G2Projective, G2Source, Grumpkin, PackedPoint, Points};
+use crate::points::{G1, G1Projective, G2Projective, Grumpkin, PackedG2, PackedPoint, Points};
 
 /// `1 / value`; `None` for zero. Timing depends on `value`.
 ///
 /// The result of ark-ff's inverse, by another algorithm: Pornin 2020 (eprint 2020/972).
 #[must_use]
 pub fn inverse_vartime(value: Fr) -> Option<Fr> {
-    lanes::inverse(value)
+    lanes::invert::<_, 0>(value)
 }
 
 /// The CPU at its widest, all threads of the current rayon pool.
@@ -95,7 +95,7 @@ impl Backend for Cpu {
         mask_expand(masks: &[SignedMask], first_word: u64, acc: &mut [u32]) -> ();
         sum_rows(rows: &[&[u32]], acc: &mut [u32]) -> ();
         msm_g1_vartime(points: &Points<G1>, scalars: &[Fr]) -> G1Projective;
-        msm_g2_vartime(point: &G2Source<'_>, scalars: &[Fr], stop: &AtomicBool) -> Option<G2Projective>;
+        msm_g2_vartime(points: &[PackedG2], scalars: &[Fr], stop: &AtomicBool) -> Option<G2Projective>;
         msm_grumpkin_vartime(points: &Points<Grumpkin>, scalars: &[Fq]) -> Projective;
         msm_signed(points: &Points<Grumpkin>, rows: &[&[i32]], bits: u8) -> Vec<Projective>;
         ntt(direction: Direction, domain: Domain, values: &mut [Fr]) -> ();
@@ -130,11 +130,11 @@ impl Backend for CpuAt {
 
     fn msm_g2_vartime(
         &self,
-        point: &G2Source<'_>,
+        points: &[PackedG2],
         scalars: &[Fr],
         stop: &AtomicBool,
     ) -> Result<Option<G2Projective>, EngineError> {
-        Ok(msm::sum_vartime(self.0, point, scalars, stop))
+        msm::sum_vartime(self.0, points, scalars, stop)
     }
 
     fn msm_grumpkin_vartime(

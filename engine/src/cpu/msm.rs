@@ -3,30 +3,26 @@
 //! Bucket method with signed digits and affine points. Source: Bernstein, Doumen, Lange, Oosterwijk 2012, section 4 (buckets);
 //! Booth 1951 (digits that need no carry from below); Montgomery 1987, section 10.3.1 (one inversion for many).
 //!
-//! A task is one window of the digits of some of the points. Chunk by chunk it sorts the points by the magnitude of their
-//! digit, adds up each bucket's points as a binary tree, and adds that to the bucket; then it weighs the buckets. Every
-//! addition is affine and shares its inversion with thousands of others. Infinity, zeros and the empty digits of short
-//! scalars are left out, so a scalar of one costs one addition.
+//! A task is one window of the digits of some of the points: it adds each to the bucket of its digit's magnitude ([`Buckets`]),
+//! then it weighs the buckets. Every addition is affine and shares its inversion with thousands of others. Infinity, zeros and
+//! the empty digits of short scalars are left out, so a scalar of one costs one addition.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ark_ec::AffineRepr;
-use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
+use ark_ec::short_weierstrass::{Projective, SWCurveConfig};
 use ark_ff::{AdditiveGroup, BigInt, BigInteger, PrimeField, Zero};
 use rayon::prelude::*;
 
-use super::affine::{Adder, FEW_BUCKETS, Portable, Slots, Vector, segments};
+use super::affine::{Adder, Buckets, PackedOf, Portable, Vector, buckets_cost};
 use super::lanes::{Coordinate, Width, with_lanes};
 use crate::{
     backend::check_msm,
     error::EngineError,
-    points::{Curve, Points},
+    points::{Curve, PackedPoint, Points},
 };
 
-/// Points sorted at a time: 2 MiB in G1, what a core's cache holds.
+/// Terms between two looks at whether to stop, and those that a thread classifies at a time.
 const CHUNK: usize = 1 << 15;
-/// Points fetched at a time, from anywhere in memory.
-const AHEAD: usize = 16;
 /// Fewest points of a task.
 const MIN_TASK: usize = 1 << 12;
 /// Tasks a thread, so that none waits long for the last.
@@ -37,50 +33,48 @@ const MAX_WINDOW: u32 = 16;
 const SCALAR_BITS: u32 = 254;
 
 /// See [`crate::backend::Backend::msm_g1_vartime`].
-pub(super) fn msm_vartime<C: Curve<BaseField: Coordinate>>(
+pub(super) fn msm_vartime<C: Curve<BaseField: Coordinate<Packed = PackedPoint>>>(
     width: Width,
     points: &Points<C>,
     scalars: &[C::ScalarField],
 ) -> Result<Projective<C>, EngineError> {
-    check_msm(points.len(), scalars.len())?;
-    let packed = points.as_slice();
     let never = AtomicBool::new(false);
-    Ok(sum_vartime(width, |i| packed[i].unpack(), scalars, &never).unwrap_or_default())
+    Ok(sum_vartime(width, points.as_slice(), scalars, &never)?.unwrap_or_default())
 }
 
-/// `sum_i scalars_i point(i)` on any curve `y^2 = x^3 + b`; `None` if `stop` was raised meanwhile.
+/// `sum_i scalars_i points_i` on any curve `y^2 = x^3 + b`; `None` if `stop` was raised meanwhile.
 ///
-/// `point` is asked again for every window: it unpacks from where the points lie, and no copy of them is kept. They must be
-/// infinity or have odd order. Holds 40 bytes for every point that is not infinity with a scalar that is not zero, and per
-/// thread some megabytes.
+/// Points are read where they lie, window by window, and no copy of them is kept. They must be infinity or have odd order.
+/// Holds 40 bytes for every point that is not infinity with a scalar that is not zero, and per thread some megabytes.
 pub(super) fn sum_vartime<P>(
     width: Width,
-    point: impl Fn(usize) -> Affine<P> + Sync,
+    points: &[<P::BaseField as Coordinate>::Packed],
+    scalars: &[P::ScalarField],
+    stop: &AtomicBool,
+) -> Result<Option<Projective<P>>, EngineError>
+where
+    P: SWCurveConfig<BaseField: Coordinate, ScalarField: PrimeField<BigInt = BigInt<4>>>,
+{
+    check_msm(points.len(), scalars.len())?;
+    Ok(with_lanes!(
+        width,
+        |lanes| sum_with(|| Vector::<_, P::BaseField>::new(lanes), points, scalars, stop),
+        sum_with(Portable::<P::BaseField>::new, points, scalars, stop)
+    ))
+}
+
+fn sum_with<P, A>(
+    adder: impl Fn() -> A + Sync,
+    points: &[PackedOf<A>],
     scalars: &[P::ScalarField],
     stop: &AtomicBool,
 ) -> Option<Projective<P>>
 where
     P: SWCurveConfig<BaseField: Coordinate, ScalarField: PrimeField<BigInt = BigInt<4>>>,
-{
-    with_lanes!(
-        width,
-        |lanes| sum_with(|| Vector::<_, P::BaseField>::new(lanes), point, scalars, stop),
-        sum_with(Portable::<P::BaseField>::new, point, scalars, stop)
-    )
-}
-
-fn sum_with<P, A>(
-    adder: impl Fn() -> A + Sync,
-    point: impl Fn(usize) -> Affine<P> + Sync,
-    scalars: &[P::ScalarField],
-    stop: &AtomicBool,
-) -> Option<Projective<P>>
-where
-    P: SWCurveConfig<ScalarField: PrimeField<BigInt = BigInt<4>>>,
     A: Adder<Field = P::BaseField>,
 {
     assert!(scalars.len() <= 1 << 31, "an index and a sign in 32 bits");
-    let terms = Terms::new(|i| point(i).is_zero(), scalars);
+    let terms = Terms::new(|i| is_infinity::<P::BaseField>(&points[i]), scalars);
     let plan = Plan::new(&terms, rayon::current_num_threads());
     let tasks: Vec<(u32, &[Term])> = (0..plan.n_windows())
         .flat_map(|window| {
@@ -88,7 +82,7 @@ where
         })
         .collect();
     let task = |&(window, piece): &(u32, &[Term])| {
-        let sum = Task::new(adder(), plan, window, piece.len()).run(&point, piece, stop)?;
+        let sum = sum_of_window(adder(), plan, window, points, piece, stop)?;
         Some((window, sum))
     };
     let sums = tasks.par_iter().with_max_len(1).map(task).collect::<Option<Vec<_>>>()?;
@@ -99,6 +93,37 @@ where
         sum + sums.iter().filter(|(of, _)| *of == window).map(|(_, sum)| sum).sum::<Projective<P>>()
     });
     (!stop.load(Ordering::Relaxed)).then_some(sum)
+}
+
+/// The digits of one window times their points.
+fn sum_of_window<P, A>(
+    adder: A,
+    plan: Plan,
+    window: u32,
+    points: &[PackedOf<A>],
+    terms: &[Term],
+    stop: &AtomicBool,
+) -> Option<Projective<P>>
+where
+    P: SWCurveConfig<BaseField: Coordinate>,
+    A: Adder<Field = P::BaseField>,
+{
+    let mut buckets = Buckets::new(adder, terms.len(), plan.n_buckets(), |_, _| A::INFINITY);
+    for terms in terms.chunks(CHUNK) {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let pairs = terms.iter().filter_map(|term| {
+            let digit = digit(&term.scalar, window, plan.window_bits);
+            (digit != 0).then(|| [digit.unsigned_abs(), term.entry ^ u32::from(digit < 0)])
+        });
+        buckets.add(points, pairs);
+    }
+    Some(buckets.weighted_sum(points))
+}
+
+fn is_infinity<F: Coordinate>(point: &F::Packed) -> bool {
+    F::from_row(F::coordinates(point).1).is_zero()
 }
 
 /// A point that counts, with the magnitude of its scalar.
@@ -202,16 +227,19 @@ impl Plan {
             Self { window_bits, piece: piece.max(MIN_TASK) }
         };
         let cost = |plan: &Self| {
-            let buckets = 1usize << (plan.window_bits - 1);
-            // Two additions a bucket, dearer than those of the points: projective ones, or small batches.
-            let of_buckets = buckets * if buckets <= FEW_BUCKETS { 4 } else { 3 };
-            lens(plan.window_bits).map(|n| n + n.div_ceil(plan.piece) * of_buckets).sum::<usize>()
+            let cost = |n: usize| n.div_ceil(plan.piece) * buckets_cost(n.min(plan.piece), plan.n_buckets());
+            lens(plan.window_bits).map(cost).sum::<usize>()
         };
         (2..=MAX_WINDOW).map(plan).min_by_key(cost).expect("the range of widths is not empty")
     }
 
     const fn n_windows(&self) -> u32 {
         SCALAR_BITS.div_ceil(self.window_bits)
+    }
+
+    /// That of digits of zero, which stays empty, and one a magnitude.
+    const fn n_buckets(&self) -> usize {
+        (1 << (self.window_bits - 1)) + 1
     }
 }
 
@@ -231,112 +259,14 @@ fn digit(scalar: &BigInt<4>, window: u32, c: u32) -> i32 {
     ((bits + 1) >> 1) - (bits >> c << c)
 }
 
-/// One window of some points.
-struct Task<A: Adder> {
-    plan: Plan,
-    window: u32,
-    /// The buckets, then the points of a chunk in the order of their buckets.
-    slots: Slots<A>,
-    digits: Vec<i32>,
-    /// The end of each bucket in `order`; the first is that of digits of zero, which are left out.
-    ends: Vec<u32>,
-    /// `index * 2 + sign` of the chunk's points, sorted by the digit's magnitude.
-    order: Vec<u32>,
-}
-
-impl<A: Adder> Task<A> {
-    fn new(adder: A, plan: Plan, window: u32, n: usize) -> Self {
-        let n_buckets = 1 << (plan.window_bits - 1);
-        let chunk = n.min(CHUNK);
-        let n_slots = n_buckets + chunk.max(2 * segments(n_buckets).0);
-        Self {
-            plan,
-            window,
-            slots: Slots::new(adder, vec![A::INFINITY; n_slots], chunk),
-            digits: vec![0; chunk],
-            ends: vec![0; n_buckets + 1],
-            order: vec![0; chunk],
-        }
-    }
-
-    fn run<P: SWCurveConfig<BaseField = A::Field>>(
-        mut self,
-        point: &impl Fn(usize) -> Affine<P>,
-        terms: &[Term],
-        stop: &AtomicBool,
-    ) -> Option<Projective<P>> {
-        for terms in terms.chunks(CHUNK) {
-            if stop.load(Ordering::Relaxed) {
-                return None;
-            }
-            let n = self.sort(terms);
-            let first = self.ends.len() - 1;
-            let Slots { adder, slots, .. } = &mut self.slots;
-            for (slots, entries) in slots[first..].chunks_mut(AHEAD).zip(self.order[..n].chunks(AHEAD)) {
-                // Fetched before any is used: the processor then waits for all of them at once.
-                let mut points = [(P::BaseField::ZERO, P::BaseField::ZERO); AHEAD];
-                for (copy, &entry) in points.iter_mut().zip(entries) {
-                    let Affine { x, y, .. } = point((entry >> 1) as usize);
-                    *copy = (x, y);
-                }
-                for ((slot, (x, y)), &entry) in slots.iter_mut().zip(points).zip(entries) {
-                    *slot = adder.enter(x, y, entry & 1);
-                }
-            }
-            self.add_up(first as u32);
-        }
-        let n_buckets = self.ends.len() - 1;
-        Some(self.slots.weighted_sum::<P>(0, n_buckets, n_buckets))
-    }
-
-    /// Cuts the digits of a chunk and sorts the places of those that are not zero by magnitude; how many there are.
-    fn sort(&mut self, terms: &[Term]) -> usize {
-        self.ends.fill(0);
-        for (term, place) in terms.iter().zip(&mut self.digits) {
-            *place = digit(&term.scalar, self.window, self.plan.window_bits);
-            self.ends[place.unsigned_abs() as usize] += 1;
-        }
-        let mut start = 0;
-        self.ends[0] = 0;
-        for end in &mut self.ends {
-            start += core::mem::replace(end, start);
-        }
-        for (term, digit) in terms.iter().zip(&self.digits) {
-            if *digit != 0 {
-                let end = &mut self.ends[digit.unsigned_abs() as usize];
-                self.order[*end as usize] = term.entry ^ u32::from(*digit < 0);
-                *end += 1;
-            }
-        }
-        start as usize
-    }
-
-    /// Adds the sorted points to their buckets.
-    fn add_up(&mut self, first: u32) {
-        self.slots.add_runs(first, &self.ends[1..]);
-        let mut start = first;
-        for (bucket, end) in (0..).zip(&self.ends[1..]) {
-            let end = first + end;
-            if end > start {
-                if self.slots.adder.leave(&self.slots.slots[bucket as usize]).is_none() {
-                    self.slots.slots[bucket as usize] = self.slots.slots[start as usize];
-                } else {
-                    self.slots.pairs.push([bucket, start]);
-                }
-            }
-            start = end;
-        }
-        self.slots.flush();
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use ark_bn254::{Fr, G2Affine, G2Projective};
+    use ark_bn254::{Fr, G2Affine, G2Projective, g2};
     use ark_ec::{CurveGroup, PrimeGroup};
     use ark_ff::{Field, One};
 
     use super::*;
+    use crate::points::PackedG2;
 
     /// Digits put together again are the scalar, at every width.
     #[test]
@@ -393,7 +323,8 @@ mod tests {
         let step = G2Projective::generator();
         let multiples: Vec<_> =
             core::iter::successors(Some(G2Projective::zero()), |last| Some(*last + step)).take(n).collect();
-        let points: Vec<G2Affine> = G2Projective::normalize_batch(&multiples);
+        let affine: Vec<G2Affine> = G2Projective::normalize_batch(&multiples);
+        let points: Vec<PackedG2> = affine.iter().map(PackedG2::pack).collect();
         let scalars: Vec<Fr> = (0..n as u64)
             .map(|i| match i % 5 {
                 0 => Fr::zero(),
@@ -405,14 +336,14 @@ mod tests {
         let expected: Fr = (0..n as u64).map(|i| Fr::from(i) * scalars[i as usize]).sum();
         for width in Width::ALL.into_iter().filter(|width| width.is_available()) {
             let stop = AtomicBool::new(false);
-            assert_eq!(sum_vartime(width, |i| points[i], &scalars, &stop), Some(step * expected));
-            assert_eq!(
-                sum_vartime(width, |_| points[7], &scalars, &stop),
-                Some(points[7] * scalars.iter().sum::<Fr>())
-            );
-            assert_eq!(sum_vartime(width, |i| points[i], &[], &stop), Some(G2Projective::zero()));
+            let sum = |points: &[PackedG2], scalars: &[Fr]| {
+                sum_vartime::<g2::Config>(width, points, scalars, &stop).expect("equal lengths")
+            };
+            assert_eq!(sum(&points, &scalars), Some(step * expected));
+            assert_eq!(sum(&vec![points[7]; n], &scalars), Some(affine[7] * scalars.iter().sum::<Fr>()));
+            assert_eq!(sum(&[], &[]), Some(G2Projective::zero()));
             stop.store(true, Ordering::Relaxed);
-            assert_eq!(sum_vartime(width, |i| points[i], &scalars, &stop), None);
+            assert_eq!(sum(&points, &scalars), None);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::{MaskKey, SignedMask};
 use crate::ntt::{Direction, Domain};
-use crate::points::{Curve, G1, G2Projective, G2Source, Grumpkin, Points};
+use crate::points::{Curve, G1, G2Projective, Grumpkin, PackedG2, Points};
 
 /// Keys or rows of a calibration call.
 const N_INPUTS: usize = 16;
@@ -395,11 +395,11 @@ impl Backend for Auto {
 
     fn msm_g2_vartime(
         &self,
-        point: &G2Source<'_>,
+        points: &[PackedG2],
         scalars: &[Fr],
         stop: &AtomicBool,
     ) -> Result<Option<G2Projective>, EngineError> {
-        Cpu.msm_g2_vartime(point, scalars, stop)
+        Cpu.msm_g2_vartime(points, scalars, stop)
     }
 
     fn msm_grumpkin_vartime(

@@ -39,7 +39,7 @@ use crate::curve::{Fq, Fr, Projective};
 use crate::error::{DeviceError, EngineError};
 use crate::mask::SignedMask;
 use crate::ntt::{Direction, Domain};
-use crate::points::{G1, G2Projective, G2Source, Grumpkin, Points};
+use crate::points::{G1, G2Projective, Grumpkin, PackedG2, Points};
 
 /// Invocations of a workgroup, as the kernels say.
 const GROUP: u32 = 64;
@@ -271,12 +271,12 @@ impl Backend for Gpu {
 
     fn msm_g2_vartime(
         &self,
-        point: &G2Source<'_>,
+        points: &[PackedG2],
         scalars: &[Fr],
         stop: &AtomicBool,
     ) -> Result<Option<G2Projective>, EngineError> {
         // No kernels for G2: the CPU does it, best beside the calls in G1.
-        Cpu.msm_g2_vartime(point, scalars, stop)
+        Cpu.msm_g2_vartime(points, scalars, stop)
     }
 
     fn msm_grumpkin_vartime(

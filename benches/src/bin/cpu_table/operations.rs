@@ -9,7 +9,7 @@ use blindsum_engine::backend::Backend;
 use blindsum_engine::cpu::{Cpu, CpuAt, Width};
 use blindsum_engine::curve::Fr;
 use blindsum_engine::ntt::{Direction, Domain};
-use blindsum_engine::points::{G1, G1Projective, Grumpkin, Points};
+use blindsum_engine::points::{G1, G1Projective, Grumpkin, PackedG2, Points};
 use clap::ValueEnum;
 
 use crate::Failure;
@@ -109,13 +109,12 @@ fn msm_g2(settings: &Settings, rows: &mut Vec<Row>) -> Result<(), Failure> {
     let stop = AtomicBool::new(false);
     for log_size in settings.sizes(&G2_LOG_SIZES) {
         let points = inputs::progression::<g2::Config>(1 << log_size);
+        let packed: Vec<PackedG2> = points.iter().map(PackedG2::pack).collect();
         let scalars = inputs::uniform_vector(&mut inputs::rng(), points.len());
         let ours = |cpu: CpuAt| {
-            let (points, scalars, stop) = (&points, &scalars, &stop);
+            let (packed, scalars, stop) = (&packed, &scalars, &stop);
             Way::new(cpu.width().name(), (), move |()| {
-                cpu.msm_g2_vartime(&|i| points[i], scalars, stop)
-                    .expect("no device")
-                    .expect("nobody stops it")
+                cpu.msm_g2_vartime(packed, scalars, stop).expect("no device").expect("nobody stops it")
             })
         };
         let mut ways: Vec<_> = widths().into_iter().map(ours).collect();

@@ -4,6 +4,7 @@
 //! For curves `y^2 = x^3 + b` whose points used here have odd order: none has `y = 0`. What adds two points is an [`Adder`]:
 //! [`Portable`] or [`Vector`]. The rest does not know which.
 
+mod buckets;
 mod portable;
 mod vector;
 
@@ -12,13 +13,17 @@ use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
 use ark_ff::{AdditiveGroup, Field, Zero};
 use zeroize::Zeroize;
 
-pub(super) use self::{portable::Portable, vector::Vector};
+pub(super) use self::{
+    buckets::{Buckets, buckets_cost},
+    portable::Portable,
+    vector::Vector,
+};
 use crate::cpu::lanes::Coordinate;
 
 /// Additions that share one inversion.
 const BATCH: usize = 1 << 11;
 /// Up to so many buckets, projective running sums are cheaper than batches.
-pub(super) const FEW_BUCKETS: usize = 256;
+const FEW_BUCKETS: usize = 256;
 
 /// Adds points in a form of its own.
 pub(super) trait Adder {
@@ -30,7 +35,7 @@ pub(super) trait Adder {
     /// The neutral element.
     const INFINITY: Self::Slot;
 
-    /// The slot of a point, or of the opposite one if `negative` is 1, without a branch on it; of infinity if `y` is zero.
+    /// The slot of a point, or of the opposite one if `negative` is 1, without a branch on it. Infinity has zeros for `x` and `y`.
     fn enter(&self, x: Self::Field, y: Self::Field, negative: u32) -> Self::Slot;
 
     /// The coordinates of a slot; `None` at infinity.
@@ -38,24 +43,27 @@ pub(super) trait Adder {
 
     /// `slots[into] += slots[from]` for up to [`BATCH`] pairs; no slot may be both, nor be added to twice.
     fn add(&mut self, slots: &mut [Self::Slot], pairs: &[[u32; 2]]);
+
+    /// `slots[into] += points[entry / 2]` for up to [`BATCH`] pairs of `into` and `entry`, or `-=` where `entry` is odd; no slot
+    /// may be added to twice.
+    fn add_points(&mut self, slots: &mut [Self::Slot], points: &[PackedOf<Self>], pairs: &[[u32; 2]]);
 }
 
-/// `slots[into] += slots[from]` where the chord may not exist: one of them is infinity, or their x-coordinates are equal.
+/// The points that an adder takes.
+pub(super) type PackedOf<A> = <<A as Adder>::Field as Coordinate>::Packed;
+
+/// The sum of two points that may be equal, opposite or infinity (`None`).
 #[cold]
-fn add_exceptional<A: Adder>(adder: &A, slots: &mut [A::Slot], [into, from]: [u32; 2]) {
-    let (p, q) = (adder.leave(&slots[into as usize]), adder.leave(&slots[from as usize]));
-    slots[into as usize] = match (p, q) {
-        (_, None) => return,
-        (None, Some(_)) => slots[from as usize],
-        (Some(p), Some(q)) if p == q => {
-            let square = p.0.square();
-            let slope = (square.double() + square)
-                * p.1.double().inverse().expect("the curve has no point with y = 0");
-            let x = slope.square() - p.0.double();
-            adder.enter(x, slope * (p.0 - x) - p.1, 0)
-        }
-        (Some(_), Some(_)) => A::INFINITY,
+fn add_exceptional<F: Field>(p: Option<(F, F)>, q: Option<(F, F)>) -> Option<(F, F)> {
+    let (Some(p), Some(q)) = (p, q) else { return p.or(q) };
+    let (rise, run) = match p {
+        _ if p.0 != q.0 => (q.1 - p.1, q.0 - p.0),
+        _ if p == q => (p.0.square() * F::from(3u64), p.1.double()),
+        _ => return None,
     };
+    let slope = rise * run.inverse().expect("another x, or no point with y = 0");
+    let x = slope.square() - p.0 - q.0;
+    Some((x, slope * (p.0 - x) - p.1))
 }
 
 /// Slots, and pairs of them to be added.
@@ -174,7 +182,7 @@ impl<A: Adder> Drop for Slots<A> {
 }
 
 /// Number and length (a power of two) of the segments that `top` buckets are summed in.
-pub(super) fn segments(top: usize) -> (usize, usize) {
+fn segments(top: usize) -> (usize, usize) {
     let n_segments = (top / 16).clamp(1, 512);
     (n_segments, top / n_segments)
 }

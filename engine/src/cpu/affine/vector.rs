@@ -2,7 +2,7 @@
 //!
 //! A slot holds `x 2^256` and `y 2^256`, as ark-ff does. Chords keep that form with products that divide by `2^260`: a batch's
 //! inverses come with a factor that makes the slope `slope 2^258`. Its square over `2^260` is `slope^2 2^256`; and its product
-//! with `4 x 2^256`, over `2^260`, is `slope x 2^256`. So a point enters as it is.
+//! with `4 x 2^256`, over `2^260`, is `slope x 2^256`. So a point is added from where it lies.
 
 use zeroize::Zeroize;
 
@@ -12,7 +12,7 @@ use crate::cpu::lanes::{Coordinate, Kernel, Lanes, MAX_LANES, invert_all, prefet
 /// Vectors whose slots are fetched ahead of their use.
 const AHEAD: usize = 2;
 
-/// An affine point in one line of the cache, in G1; at infinity `x` is marked.
+/// An affine point in one line of the cache, in G1; infinity is all zeros.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(in crate::cpu) struct Slot<R> {
@@ -27,17 +27,44 @@ impl<R: Zeroize> Zeroize for Slot<R> {
     }
 }
 
+/// What the way back needs of a vector of pairs.
+#[derive(Clone, Copy)]
+struct Chord<L: Lanes, F: Coordinate> {
+    /// The product of the differences before it in its chain.
+    before: F::Tight<L>,
+    /// The x-coordinate of the slot that is added to.
+    x: F::Tight<L>,
+    /// What the other one's has more; one in lanes that are left out.
+    difference: F::Loose<L>,
+    left_out: u32,
+}
+
 pub(in crate::cpu) struct Vector<L: Lanes, F: Coordinate> {
     lanes: L,
-    /// Per vector of pairs: the products of the differences before it in its chains.
-    before: Vec<F::Tight<L>>,
-    /// Pairs without a chord.
+    chords: Vec<Chord<L, F>>,
+    /// Pairs that may have no chord.
     exceptional: Vec<[u32; 2]>,
 }
 
 impl<L: Lanes, F: Coordinate> Vector<L, F> {
     pub(in crate::cpu) fn new(lanes: L) -> Self {
-        Self { lanes, before: Vec::with_capacity(BATCH.div_ceil(L::LANES)), exceptional: Vec::new() }
+        Self { lanes, chords: Vec::with_capacity(BATCH.div_ceil(L::LANES)), exceptional: Vec::new() }
+    }
+
+    fn add_all(&mut self, slots: &mut [Slot<F::Row>], pairs: &[[u32; 2]], others: impl Others<F>) {
+        self.chords.clear();
+        self.exceptional.clear();
+        let (chords, exceptional) = (&mut self.chords, &mut self.exceptional);
+        self.lanes.vectorize(AddBatch { lanes: self.lanes, slots, pairs, others, chords, exceptional });
+        for &[into, from] in &self.exceptional {
+            let (x, y) = others.get(slots, from);
+            let (x, y) = (F::from_row(x), F::from_row(y).signed(others.sign(from)));
+            let other = (!y.is_zero()).then_some((x, y));
+            slots[into as usize] = match add_exceptional(self.leave(&slots[into as usize]), other) {
+                Some((x, y)) => self.enter(x, y, 0),
+                None => Self::INFINITY,
+            };
+        }
     }
 }
 
@@ -45,29 +72,25 @@ impl<L: Lanes, F: Coordinate> Adder for Vector<L, F> {
     type Field = F;
     type Slot = Slot<F::Row>;
 
-    const INFINITY: Self::Slot = Slot { x: F::MARK, y: F::MARK };
+    const INFINITY: Self::Slot = Slot { x: F::ZERO_ROW, y: F::ZERO_ROW };
 
     #[inline(always)]
     fn enter(&self, x: F, y: F, negative: u32) -> Self::Slot {
-        if y.is_zero() {
-            return Self::INFINITY;
-        }
         Slot { x: x.row(), y: y.signed(negative).row() }
     }
 
     #[inline(always)]
     fn leave(&self, slot: &Self::Slot) -> Option<(F, F)> {
-        (slot.x != F::MARK).then(|| (F::from_row(&slot.x), F::from_row(&slot.y)))
+        let y = F::from_row(&slot.y);
+        (!y.is_zero()).then(|| (F::from_row(&slot.x), y))
     }
 
     fn add(&mut self, slots: &mut [Self::Slot], pairs: &[[u32; 2]]) {
-        self.before.clear();
-        self.exceptional.clear();
-        let (before, exceptional) = (&mut self.before, &mut self.exceptional);
-        self.lanes.vectorize(AddBatch::<L, F> { lanes: self.lanes, slots, pairs, before, exceptional });
-        for pair in core::mem::take(&mut self.exceptional) {
-            add_exceptional(self, slots, pair);
-        }
+        self.add_all(slots, pairs, OfSlots);
+    }
+
+    fn add_points(&mut self, slots: &mut [Self::Slot], points: &[F::Packed], pairs: &[[u32; 2]]) {
+        self.add_all(slots, pairs, OfPoints(points));
     }
 }
 
@@ -75,83 +98,130 @@ impl<L: Lanes, F: Coordinate> Drop for Vector<L, F> {
     /// Vectors have no `Zeroize`: they are overwritten with ones, which the compiler must believe to be read.
     fn drop(&mut self) {
         let one = F::split(self.lanes, &F::splat(self.lanes, &F::ONE.row()));
-        self.before.fill(one);
-        core::hint::black_box(&self.before);
+        let chord = Chord { before: one, x: one, difference: F::loose(self.lanes, &one), left_out: 0 };
+        self.chords.fill(chord);
+        core::hint::black_box(&self.chords);
+    }
+}
+
+/// Where the second point of a pair lies.
+trait Others<F: Coordinate>: Copy {
+    /// Whether any may have the sign `1`.
+    const SIGNED: bool;
+
+    fn get<'a>(&'a self, slots: &'a [Slot<F::Row>], from: u32) -> (&'a F::Row, &'a F::Row);
+
+    /// 1 if the point is to be subtracted.
+    fn sign(&self, from: u32) -> u32;
+}
+
+/// In the slots.
+#[derive(Clone, Copy)]
+struct OfSlots;
+
+impl<F: Coordinate> Others<F> for OfSlots {
+    const SIGNED: bool = false;
+
+    #[inline(always)]
+    fn get<'a>(&'a self, slots: &'a [Slot<F::Row>], from: u32) -> (&'a F::Row, &'a F::Row) {
+        let slot = &slots[from as usize];
+        (&slot.x, &slot.y)
+    }
+
+    #[inline(always)]
+    fn sign(&self, _: u32) -> u32 {
+        0
+    }
+}
+
+/// Outside of them, with a sign.
+#[derive(Clone, Copy)]
+struct OfPoints<'p, P>(&'p [P]);
+
+impl<F: Coordinate> Others<F> for OfPoints<'_, F::Packed> {
+    const SIGNED: bool = true;
+
+    #[inline(always)]
+    fn get<'a>(&'a self, _: &'a [Slot<F::Row>], from: u32) -> (&'a F::Row, &'a F::Row) {
+        F::coordinates(&self.0[(from >> 1) as usize])
+    }
+
+    #[inline(always)]
+    fn sign(&self, from: u32) -> u32 {
+        from & 1
     }
 }
 
 /// All pairs of a batch that have a chord; the others are put aside.
-struct AddBatch<'a, L: Lanes, F: Coordinate> {
+struct AddBatch<'a, L: Lanes, F: Coordinate, O> {
     lanes: L,
     slots: &'a mut [Slot<F::Row>],
     pairs: &'a [[u32; 2]],
-    before: &'a mut Vec<F::Tight<L>>,
+    others: O,
+    chords: &'a mut Vec<Chord<L, F>>,
     exceptional: &'a mut Vec<[u32; 2]>,
 }
 
-impl<L: Lanes, F: Coordinate> AddBatch<'_, L, F> {
-    /// A coordinate of one side of a vector of pairs. Lanes beyond the last pair repeat it.
+impl<L: Lanes, F: Coordinate, O: Others<F>> AddBatch<'_, L, F, O> {
+    /// One row of each pair of a vector. Lanes beyond the last pair repeat it.
     #[inline(always)]
-    fn load(&self, pairs: &[[u32; 2]], side: usize, coordinate: fn(&Slot<F::Row>) -> &F::Row) -> F::Words<L> {
-        let row = |i: usize| coordinate(&self.slots[pairs[i.min(pairs.len() - 1)][side] as usize]);
-        let mut rows = [row(0); MAX_LANES];
+    fn load<'a>(lanes: L, pairs: &[[u32; 2]], row: impl Fn([u32; 2]) -> &'a F::Row) -> F::Tight<L>
+    where
+        F::Row: 'a,
+    {
+        let mut rows = [row(pairs[0]); MAX_LANES];
         for (i, place) in rows.iter_mut().enumerate().take(L::LANES).skip(1) {
-            *place = row(i);
+            *place = row(pairs[i.min(pairs.len() - 1)]);
         }
-        F::load(self.lanes, &rows)
+        F::split(lanes, &F::load(lanes, &rows))
     }
 
-    /// The x-coordinates of a vector of pairs, and which lanes have no chord: these get `0` and `1`, whose difference has an
-    /// inverse. Lanes beyond the last pair have none either.
     #[inline(always)]
-    fn load_x(&self, pairs: &[[u32; 2]]) -> (F::Words<L>, F::Words<L>, u32) {
+    fn chord(&mut self, pairs: &[[u32; 2]], before: F::Tight<L>) -> Chord<L, F> {
         let lanes = self.lanes;
-        let (p, q) = (self.load(pairs, 0, |slot| &slot.x), self.load(pairs, 1, |slot| &slot.x));
+        let x = Self::load(lanes, pairs, |[into, _]| &self.slots[into as usize].x);
+        let other = Self::load(lanes, pairs, |[_, from]| self.others.get(self.slots, from).0);
+        let difference = F::minus(lanes, &other, &x);
         let absent = (1u32 << L::LANES) - (1u32 << pairs.len());
-        let without = F::equal(lanes, &p, &q) | F::marked(lanes, &p) | F::marked(lanes, &q) | absent;
-        if without == 0 {
-            return (p, q, 0);
+        // Infinity has x = 0; so have few other points, for which the exceptional way is as good.
+        let left_out = F::may_be_zero(lanes, &difference)
+            | F::lowest_is_zero(lanes, &x)
+            | F::lowest_is_zero(lanes, &other)
+            | absent;
+        if left_out == 0 {
+            return Chord { before, x, difference, left_out };
         }
-        let zero = F::splat(lanes, &F::ZERO.row());
-        let one = F::splat(lanes, &F::ONE.row());
-        (F::select(lanes, without, &p, &zero), F::select(lanes, without, &q, &one), without)
-    }
-
-    #[inline(always)]
-    fn load_y(&self, pairs: &[[u32; 2]]) -> (F::Words<L>, F::Words<L>) {
-        (self.load(pairs, 0, |slot| &slot.y), self.load(pairs, 1, |slot| &slot.y))
+        let lacking = pairs.iter().enumerate().filter(|(i, _)| left_out >> i & 1 == 1);
+        self.exceptional.extend(lacking.map(|(_, pair)| *pair));
+        let one = F::loose(lanes, &F::split(lanes, &F::splat(lanes, &F::ONE.row())));
+        Chord { before, x, difference: F::select(lanes, left_out, &difference, &one), left_out }
     }
 }
 
-impl<L: Lanes, F: Coordinate> Kernel for AddBatch<'_, L, F> {
+impl<L: Lanes, F: Coordinate, O: Others<F>> Kernel for AddBatch<'_, L, F, O> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
         let lanes = self.lanes;
         let one = F::split(lanes, &F::splat(lanes, &F::ONE.row()));
         let mut products = [one; 2];
         for (i, pairs) in self.pairs.chunks(L::LANES).enumerate() {
             for &[into, from] in self.pairs.iter().skip((i + AHEAD) * L::LANES).take(L::LANES) {
                 prefetch(&self.slots[into as usize]);
-                prefetch(&self.slots[from as usize]);
+                prefetch(self.others.get(self.slots, from).0);
             }
-            let (p, q, without) = self.load_x(pairs);
-            if without != 0 {
-                let lacking = pairs.iter().enumerate().filter(|(i, _)| without >> i & 1 == 1);
-                self.exceptional.extend(lacking.map(|(_, pair)| *pair));
-            }
-            let difference = F::minus(lanes, &F::split(lanes, &q), &F::split(lanes, &p));
             let product = &mut products[i & 1];
-            self.before.push(*product);
-            *product = F::times(lanes, &difference, product);
+            let chord = self.chord(pairs, *product);
+            self.chords.push(chord);
+            *product = F::times_loose(lanes, &chord.difference, product);
         }
 
-        // Products are integers r below p for which ark-ff has the element r / 2^256: its inverse is 2^512 / r. For
-        // products that divide by 2^260 it would be 2^520 / r, and wanted is a quarter of that.
+        // Products are integers r for which ark-ff has the element r / 2^256: its inverse is 2^512 / r. For products that
+        // divide by 2^260 it would be 2^520 / r, and wanted is a quarter of that.
         let mut elements = [F::ONE; 2 * MAX_LANES];
         for (side, product) in products.iter().enumerate() {
-            let rows = F::store(lanes, &F::join(lanes, &F::loose(lanes, product)));
+            let rows = F::store(lanes, &F::join(lanes, &F::reduced(lanes, &F::loose(lanes, product))));
             for i in 0..L::LANES {
                 elements[side * L::LANES + i] = F::from_row(&rows[i]);
             }
@@ -166,23 +236,27 @@ impl<L: Lanes, F: Coordinate> Kernel for AddBatch<'_, L, F> {
             *inverse = F::split(lanes, &F::load(lanes, &rows.each_ref()));
         }
 
-        for (i, pairs) in self.pairs.chunks(L::LANES).enumerate().rev() {
-            let (px, qx, without) = self.load_x(pairs);
-            let (py, qy) = self.load_y(pairs);
-            let (px, qx) = (F::split(lanes, &px), F::split(lanes, &qx));
-            let (py, qy) = (F::split(lanes, &py), F::split(lanes, &qy));
-            let difference = F::minus(lanes, &qx, &px);
+        for (i, (pairs, chord)) in self.pairs.chunks(L::LANES).zip(&*self.chords).enumerate().rev() {
             let inverse = &mut inverses[i & 1];
-            let own = F::times(lanes, &F::loose(lanes, inverse), &self.before[i]);
-            *inverse = F::times(lanes, &difference, inverse);
-            let slope = F::times(lanes, &F::minus(lanes, &qy, &py), &own);
-            let x = F::join(lanes, &F::minus_both(lanes, &F::squared(lanes, &slope), &px, &qx));
-            let fall = F::four_times_minus(lanes, &px, &F::split(lanes, &x));
-            let y = F::times(lanes, &fall, &slope);
-            let y = F::join(lanes, &F::minus(lanes, &y, &py));
-            let (x, y) = (F::store(lanes, &x), F::store(lanes, &y));
+            let own = F::times(lanes, inverse, &chord.before);
+            *inverse = F::times_loose(lanes, &chord.difference, inverse);
+            let y = Self::load(lanes, pairs, |[into, _]| &self.slots[into as usize].y);
+            let other = Self::load(lanes, pairs, |[_, from]| self.others.get(self.slots, from).1);
+            let rise = if O::SIGNED {
+                let signs = pairs.iter().enumerate().map(|(i, [_, from])| self.others.sign(*from) << i);
+                F::signed_minus(lanes, signs.fold(0, |all, sign| all | sign), &other, &y)
+            } else {
+                F::minus(lanes, &other, &y)
+            };
+            let slope = F::times_loose(lanes, &rise, &own);
+            let square = F::squared(lanes, &slope);
+            let x = F::reduced(lanes, &F::minus_twice_and(lanes, &square, &chord.x, &chord.difference));
+            let fall = F::four_times_minus(lanes, &chord.x, &x);
+            let y = F::minus(lanes, &F::times_loose(lanes, &fall, &slope), &y);
+            let y = F::reduced(lanes, &y);
+            let (x, y) = (F::store(lanes, &F::join(lanes, &x)), F::store(lanes, &F::join(lanes, &y)));
             for (i, &[into, _]) in pairs.iter().enumerate() {
-                if without >> i & 1 == 0 {
+                if chord.left_out >> i & 1 == 0 {
                     self.slots[into as usize] = Slot { x: x[i], y: y[i] };
                 }
             }

@@ -10,7 +10,7 @@ use core::arch::x86_64::{
     __m256i, _mm256_add_epi64, _mm256_and_si256, _mm256_blendv_epi8, _mm256_castsi256_pd, _mm256_cmpeq_epi64,
     _mm256_loadu_si256, _mm256_movemask_pd, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi64x,
     _mm256_slli_epi64, _mm256_srli_epi64, _mm256_storeu_si256, _mm256_sub_epi64, _mm256_unpackhi_epi64,
-    _mm256_unpacklo_epi64,
+    _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
 use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, negated_inverse};
@@ -98,8 +98,17 @@ impl<M: Modulus> Of<M> {
     };
     /// `3 p` with every limb but the highest raised above `2^29 - 1`, so that a tight value can be taken off limb by limb.
     const THREE_P: LimbValues = Self::raised(3, 1);
+    /// `3 p` likewise, for two tight values.
+    const THREE_P_FOR_TWO: LimbValues = Self::raised(3, 2);
     /// `5 p` with limbs above `2 (2^29 - 1)`, for two tight values.
     const FIVE_P: LimbValues = Self::raised(5, 2);
+    /// `7 p` with limbs above `5 * 2^29`, for a tight value twice and a loose one.
+    const SEVEN_P: LimbValues = Self::raised(7, 5);
+    /// The lowest limbs of `2 p`, `3 p` and `4 p`.
+    const LOWEST_OF_MULTIPLES: [u64; 3] = {
+        let p = Self::P[0];
+        [(2 * p) & MASK, (3 * p) & MASK, (4 * p) & MASK]
+    };
     /// `floor(2^50 / (p_8 + 1))`, for the quotient by `p` of a value's highest limb.
     const RECIPROCAL: u64 = (1 << 50) / (Self::P[N_LIMBS - 1] + 1);
 
@@ -181,6 +190,7 @@ impl Avx2 {
         minus(a, b) = _mm256_sub_epi64;
         and(a, b) = _mm256_and_si256;
         or(a, b) = _mm256_or_si256;
+        xor(a, b) = _mm256_xor_si256;
         same(a, b) = _mm256_cmpeq_epi64;
         choose(a, b, of_b) = _mm256_blendv_epi8;
         interleave_low(a, b) = _mm256_unpacklo_epi64;
@@ -304,12 +314,13 @@ impl Avx2 {
         Tight(limbs)
     }
 
+    /// Of a loose value and a tight one.
     #[inline(always)]
-    fn product<M: Modulus>(self, a: &Loose, b: &Tight) -> Tight {
+    fn product<M: Modulus>(self, a: &Limbs, b: &Limbs) -> Tight {
         let mut columns = [self.all(0); N_LIMBS];
         unroll!(I in [0 1 2 3 4 5 6 7 8] {
             unroll!(J in [0 1 2 3 4 5 6 7 8] {
-                columns[J] = self.plus(columns[J], self.times::<J>(a.0[I], &b.0));
+                columns[J] = self.plus(columns[J], self.times::<J>(a[I], b));
             });
             if I + 1 < N_LIMBS {
                 self.drop_column::<M>(&mut columns);
@@ -335,6 +346,21 @@ impl Avx2 {
             }
         });
         self.finish::<M>(&mut columns)
+    }
+}
+
+impl Avx2 {
+    /// Not inlined, here as in `square`: limbs come from memory and go there anyway, and the processor's cache of decoded
+    /// instructions holds one copy instead of one a product.
+    #[inline(always)]
+    fn multiply_limbs<M: Modulus>(self, a: &Limbs, b: &Limbs) -> Tight {
+        #[inline(never)]
+        #[target_feature(enable = "avx2")]
+        fn product<M: Modulus>(lanes: Avx2, a: &Limbs, b: &Limbs) -> Tight {
+            lanes.product::<M>(a, b)
+        }
+        // SAFETY: a value of this type exists only where the processor has AVX2.
+        unsafe { product::<M>(self, a, b) }
     }
 }
 
@@ -376,28 +402,6 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn equal(self, a: &[V; 4], b: &[V; 4]) -> u32 {
-        let low = self.and(self.same(a[0], b[0]), self.same(a[1], b[1]));
-        let high = self.and(self.same(a[2], b[2]), self.same(a[3], b[3]));
-        self.signs(self.and(low, high))
-    }
-
-    #[inline(always)]
-    fn marked(self, words: &[V; 4]) -> u32 {
-        self.signs(self.same(words[3], self.all(u64::MAX)))
-    }
-
-    #[inline(always)]
-    fn select(self, mask: u32, a: &[V; 4], b: &[V; 4]) -> [V; 4] {
-        let mask = self.spread(mask);
-        let mut chosen = *a;
-        for i in 0..4 {
-            chosen[i] = self.choose(a[i], b[i], mask);
-        }
-        chosen
-    }
-
-    #[inline(always)]
     fn split(self, [w0, w1, w2, w3]: &[V; 4]) -> Tight {
         let mask = self.all(MASK);
         Tight([
@@ -425,6 +429,29 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn lowest_is_zero(self, a: &Tight) -> u32 {
+        self.signs(self.same(a.0[0], self.all(0)))
+    }
+
+    #[inline(always)]
+    fn may_be_zero<M: Modulus>(self, difference: &Loose) -> u32 {
+        let lowest = self.and(difference.0[0], self.all(MASK));
+        let [two, three, four] =
+            Of::<M>::LOWEST_OF_MULTIPLES.map(|multiple| self.same(lowest, self.all(multiple)));
+        self.signs(self.or(self.or(two, three), four))
+    }
+
+    #[inline(always)]
+    fn select(self, mask: u32, a: &Loose, b: &Loose) -> Loose {
+        let mask = self.spread(mask);
+        let mut chosen = a.0;
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            chosen[I] = self.choose(a.0[I], b.0[I], mask);
+        });
+        Loose(chosen)
+    }
+
+    #[inline(always)]
     fn loose(self, a: &Tight) -> Loose {
         Loose(a.0)
     }
@@ -434,17 +461,14 @@ impl Lanes for Avx2 {
         Tight(self.carry(a.0))
     }
 
-    /// Not inlined, here as in `square`: limbs come from memory and go there anyway, and the processor's cache of decoded
-    /// instructions holds one copy instead of one a product.
     #[inline(always)]
-    fn mul<M: Modulus>(self, a: &Loose, b: &Tight) -> Tight {
-        #[inline(never)]
-        #[target_feature(enable = "avx2")]
-        fn product<M: Modulus>(lanes: Avx2, a: &Loose, b: &Tight) -> Tight {
-            lanes.product::<M>(a, b)
-        }
-        // SAFETY: a value of this type exists only where the processor has AVX2.
-        unsafe { product::<M>(self, a, b) }
+    fn mul<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
+        self.multiply_limbs::<M>(&a.0, &b.0)
+    }
+
+    #[inline(always)]
+    fn mul_loose<M: Modulus>(self, a: &Loose, b: &Tight) -> Tight {
+        self.multiply_limbs::<M>(&a.0, &b.0)
     }
 
     #[inline(always)]
@@ -477,6 +501,18 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn signed_sub<M: Modulus>(self, negative: u32, a: &Tight, b: &Tight) -> Loose {
+        let mask = self.spread(negative);
+        let mut difference = a.0;
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            let below = self.minus(self.all(Of::<M>::THREE_P_FOR_TWO[I]), b.0[I]);
+            difference[I] = self.plus(below, self.minus(self.xor(a.0[I], mask), mask));
+        });
+        // Limbs below 2^31: too much for a loose value.
+        Loose(self.carry(difference))
+    }
+
+    #[inline(always)]
     fn four_times_sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Loose {
         let mut difference = self.sub::<M>(a, b).0;
         unroll!(I in [0 1 2 3 4 5 6 7 8] {
@@ -494,6 +530,16 @@ impl Lanes for Avx2 {
             difference[I] = self.plus(a.0[I], self.minus(self.all(Of::<M>::FIVE_P[I]), taken));
         });
         // Limbs below 2^31: too much for a loose value.
+        Loose(self.carry(difference))
+    }
+
+    #[inline(always)]
+    fn sub_twice_and<M: Modulus>(self, a: &Tight, b: &Tight, c: &Loose) -> Loose {
+        let mut difference = a.0;
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            let taken = self.plus(self.plus(b.0[I], b.0[I]), c.0[I]);
+            difference[I] = self.plus(a.0[I], self.minus(self.all(Of::<M>::SEVEN_P[I]), taken));
+        });
         Loose(self.carry(difference))
     }
 

@@ -1,14 +1,15 @@
 //! Eight lanes of five 52-bit limbs: `vpmadd52luq` and `vpmadd52huq` add the lower and the upper half of a 104-bit product.
 //!
-//! Columns take at most twenty halves below `2^52` and a carry, far below `2^64`. There is nothing between tight and loose
-//! here, because the multiplier reads only 52 bits of a limb: additions carry at once.
+//! Columns take at most twenty halves below `2^52` and a carry, far below `2^64`. The multiplier reads only 52 bits of a limb, so
+//! a loose value is carried before it is multiplied; what is only reduced carries once, at the end.
 
 use core::arch::x86_64::{
     __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64, _mm512_and_si512,
     _mm512_castsi256_si512, _mm512_castsi512_si256, _mm512_cmpeq_epi64_mask, _mm512_extracti64x4_epi64,
     _mm512_inserti64x4, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_blend_epi64,
-    _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_set1_epi64, _mm512_setr_epi64, _mm512_slli_epi64,
-    _mm512_srai_epi64, _mm512_srli_epi64, _mm512_sub_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    _mm512_mask_sub_epi64, _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_set1_epi64, _mm512_setr_epi64,
+    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_srai_epi64, _mm512_srli_epi64, _mm512_sub_epi64,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, negated_inverse};
@@ -38,6 +39,10 @@ impl Avx512 {
 /// Limbs whose type says that they are below `2^52`.
 #[derive(Clone, Copy)]
 pub(in crate::cpu) struct Tight(Limbs);
+
+/// Limbs with a sign, of a magnitude below `2^57`; their value is not negative.
+#[derive(Clone, Copy)]
+pub(in crate::cpu) struct Loose(Limbs);
 
 const fn split_value([w0, w1, w2, w3]: [u64; 4]) -> LimbValues {
     [
@@ -70,8 +75,10 @@ impl<M: Modulus> Of<M> {
     };
     const THREE_P: LimbValues = Self::multiple(3);
     const FIVE_P: LimbValues = Self::multiple(5);
-    /// `floor(2^82 / (p_4 + 1))`, for the quotient by `p` of a value's highest limb without its lowest 30 bits.
-    const RECIPROCAL: u64 = ((1u128 << 82) / (Self::P[N_LIMBS - 1] as u128 + 1)) as u64;
+    const SEVEN_P: LimbValues = Self::multiple(7);
+    /// `floor(2^82 / (p_4 + 65))`, for the quotient by `p` of a value's highest limb without its lowest 30 bits. One more than
+    /// `p_4` for the rest of `p`, and what a loose value's lower limbs may take off the highest.
+    const RECIPROCAL: u64 = ((1u128 << 82) / (Self::P[N_LIMBS - 1] as u128 + 65)) as u64;
 
     const fn multiple(k: u64) -> LimbValues {
         let mut limbs = [0; N_LIMBS];
@@ -169,6 +176,13 @@ impl Avx512 {
         unsafe { _mm512_mask_blend_epi64(of_b, a, b) }
     }
 
+    /// Lane `i` of `-a` where bit `i` is set, of `a` elsewhere.
+    #[inline(always)]
+    fn negate(self, lanes: u8, a: V) -> V {
+        // SAFETY: a value of this type exists only where the processor has AVX-512 F and IFMA.
+        unsafe { _mm512_mask_sub_epi64(a, lanes, _mm512_setzero_si512(), a) }
+    }
+
     /// The lower halves of both halves of `a` and `b`, and the upper ones.
     #[inline(always)]
     fn halves(self, a: V, b: V) -> (V, V) {
@@ -204,7 +218,7 @@ impl Lanes for Avx512 {
 
     type Words = [V; 4];
     type Tight = Tight;
-    type Loose = Tight;
+    type Loose = Loose;
 
     #[inline]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
@@ -243,29 +257,6 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn equal(self, a: &[V; 4], b: &[V; 4]) -> u32 {
-        let mut mask = u8::MAX;
-        for i in 0..4 {
-            mask &= self.same(a[i], b[i]);
-        }
-        mask.into()
-    }
-
-    #[inline(always)]
-    fn marked(self, words: &[V; 4]) -> u32 {
-        self.same(words[3], self.all(u64::MAX)).into()
-    }
-
-    #[inline(always)]
-    fn select(self, mask: u32, a: &[V; 4], b: &[V; 4]) -> [V; 4] {
-        let mut chosen = *a;
-        for i in 0..4 {
-            chosen[i] = self.choose(mask as u8, a[i], b[i]);
-        }
-        chosen
-    }
-
-    #[inline(always)]
     fn split(self, [w0, w1, w2, w3]: &[V; 4]) -> Tight {
         let mask = self.all(MASK);
         Tight([
@@ -288,13 +279,34 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn loose(self, a: &Tight) -> Tight {
-        *a
+    fn lowest_is_zero(self, a: &Tight) -> u32 {
+        self.same(a.0[0], self.all(0)).into()
     }
 
     #[inline(always)]
-    fn tight(self, a: &Tight) -> Tight {
-        *a
+    fn may_be_zero<M: Modulus>(self, difference: &Loose) -> u32 {
+        let lowest = self.and(difference.0[0], self.all(MASK));
+        let is = |multiple: LimbValues| self.same(lowest, self.all(multiple[0]));
+        (is(Of::<M>::multiple(2)) | is(Of::<M>::THREE_P) | is(Of::<M>::multiple(4))).into()
+    }
+
+    #[inline(always)]
+    fn select(self, mask: u32, a: &Loose, b: &Loose) -> Loose {
+        let mut chosen = a.0;
+        unroll!(I in [0 1 2 3 4] {
+            chosen[I] = self.choose(mask as u8, a.0[I], b.0[I]);
+        });
+        Loose(chosen)
+    }
+
+    #[inline(always)]
+    fn loose(self, a: &Tight) -> Loose {
+        Loose(a.0)
+    }
+
+    #[inline(always)]
+    fn tight(self, a: &Loose) -> Tight {
+        Tight(self.carry(a.0))
     }
 
     /// Row by row; lower and upper halves go to columns of their own, so that no two additions in a line wait for each other.
@@ -324,6 +336,11 @@ impl Lanes for Avx512 {
         });
         let [c0, c1, c2, c3, c4, _] = columns;
         Tight(self.carry([c0, c1, c2, c3, c4]))
+    }
+
+    #[inline(always)]
+    fn mul_loose<M: Modulus>(self, a: &Loose, b: &Tight) -> Tight {
+        self.mul::<M>(&self.tight(a), b)
     }
 
     /// The products of different limbs once, doubled, and the squares.
@@ -359,46 +376,64 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn add(self, a: &Tight, b: &Tight) -> Tight {
+    fn add(self, a: &Tight, b: &Tight) -> Loose {
         let mut sum = a.0;
         unroll!(I in [0 1 2 3 4] {
             sum[I] = self.plus(sum[I], b.0[I]);
         });
-        Tight(self.carry(sum))
+        Loose(sum)
     }
 
     #[inline(always)]
-    fn sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
+    fn sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Loose {
         let mut difference = a.0;
         unroll!(I in [0 1 2 3 4] {
             difference[I] = self.plus(self.minus(a.0[I], b.0[I]), self.all(Of::<M>::THREE_P[I]));
         });
-        Tight(self.carry(difference))
+        Loose(difference)
     }
 
     #[inline(always)]
-    fn four_times_sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
-        let mut difference = a.0;
+    fn signed_sub<M: Modulus>(self, negative: u32, a: &Tight, b: &Tight) -> Loose {
+        let mut signed = a.0;
         unroll!(I in [0 1 2 3 4] {
-            let limb = self.plus(self.minus(a.0[I], b.0[I]), self.all(Of::<M>::THREE_P[I]));
-            difference[I] = self.left::<2>(limb);
+            signed[I] = self.negate(negative as u8, a.0[I]);
         });
-        Tight(self.carry(difference))
+        self.sub::<M>(&Tight(signed), b)
     }
 
     #[inline(always)]
-    fn sub_two<M: Modulus>(self, a: &Tight, b: &Tight, c: &Tight) -> Tight {
+    fn four_times_sub<M: Modulus>(self, a: &Tight, b: &Tight) -> Loose {
+        let mut difference = self.sub::<M>(a, b).0;
+        unroll!(I in [0 1 2 3 4] {
+            difference[I] = self.left::<2>(difference[I]);
+        });
+        Loose(difference)
+    }
+
+    #[inline(always)]
+    fn sub_two<M: Modulus>(self, a: &Tight, b: &Tight, c: &Tight) -> Loose {
         let mut difference = a.0;
         unroll!(I in [0 1 2 3 4] {
             let taken = self.plus(b.0[I], c.0[I]);
             difference[I] = self.plus(self.minus(a.0[I], taken), self.all(Of::<M>::FIVE_P[I]));
         });
-        Tight(self.carry(difference))
+        Loose(difference)
+    }
+
+    #[inline(always)]
+    fn sub_twice_and<M: Modulus>(self, a: &Tight, b: &Tight, c: &Loose) -> Loose {
+        let mut difference = a.0;
+        unroll!(I in [0 1 2 3 4] {
+            let taken = self.plus(self.plus(b.0[I], b.0[I]), c.0[I]);
+            difference[I] = self.plus(self.minus(a.0[I], taken), self.all(Of::<M>::SEVEN_P[I]));
+        });
+        Loose(difference)
     }
 
     /// Takes `q p` off, with `q` the quotient of the highest limbs rounded down.
     #[inline(always)]
-    fn reduce<M: Modulus>(self, a: &Tight) -> Tight {
+    fn reduce<M: Modulus>(self, a: &Loose) -> Tight {
         let mut limbs = a.0;
         let top = self.right::<30>(limbs[N_LIMBS - 1]);
         let q = self.add_high(self.all(0), top, self.all(Of::<M>::RECIPROCAL));
@@ -414,7 +449,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn canonical<M: Modulus>(self, a: &Tight) -> Tight {
+    fn canonical<M: Modulus>(self, a: &Loose) -> Tight {
         let Tight(reduced) = self.reduce::<M>(a);
         let mut less = reduced;
         unroll!(I in [0 1 2 3 4] {

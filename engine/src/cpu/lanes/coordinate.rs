@@ -1,60 +1,73 @@
 //! Coordinates of points in the lanes: elements of a prime field, or of the quadratic extension under G2.
 
 use ark_bn254::Fq2;
-use ark_ff::Field;
+use ark_ff::{BigInt, BigInteger, Field};
 use zeroize::Zeroize;
 
 use super::{Lanes, MAX_LANES, Modulus, Rows, inverse};
+use crate::points::{PackedG2, PackedPoint};
 
 /// A field whose elements can be coordinates. The operations are those of [`Lanes`], with the same bounds for every
 /// component, except that what is tight is also below `2 p`.
 pub(in crate::cpu) trait Coordinate: Field {
-    /// An element in memory: canonical Montgomery words.
-    type Row: Copy + Eq + Zeroize + Send + Sync;
+    /// An element in memory: Montgomery words, below `1.01 p`.
+    type Row: Copy + Zeroize + Send + Sync;
+    /// A point that others keep, with canonical coordinates; infinity is all zeros.
+    type Packed: Copy + Send + Sync;
     type Words<L: Lanes>: Copy;
     type Tight<L: Lanes>: Copy;
     type Loose<L: Lanes>: Copy;
 
-    /// What no element is; [`Self::marked`] finds it.
-    const MARK: Self::Row;
+    const ZERO_ROW: Self::Row;
 
     fn row(&self) -> Self::Row;
     fn from_row(row: &Self::Row) -> Self;
+    /// The coordinates of a point where they lie.
+    fn coordinates(point: &Self::Packed) -> (&Self::Row, &Self::Row);
     /// The element, negated if `negative` is 1, without a branch.
     fn signed(self, negative: u32) -> Self;
-    /// `64 / self`: for products that divide by `2^260`, a quarter of the inverse. `None` for zero.
-    fn invert(self) -> Option<Self>;
+    /// `2^LOG / self`; `None` for zero.
+    fn invert<const LOG: u32>(self) -> Option<Self>;
 
     fn load<L: Lanes>(lanes: L, rows: &[&Self::Row; MAX_LANES]) -> Self::Words<L>;
     fn store<L: Lanes>(lanes: L, words: &Self::Words<L>) -> [Self::Row; MAX_LANES];
     fn splat<L: Lanes>(lanes: L, row: &Self::Row) -> Self::Words<L>;
-    fn equal<L: Lanes>(lanes: L, a: &Self::Words<L>, b: &Self::Words<L>) -> u32;
-    fn marked<L: Lanes>(lanes: L, words: &Self::Words<L>) -> u32;
-    fn select<L: Lanes>(lanes: L, mask: u32, a: &Self::Words<L>, b: &Self::Words<L>) -> Self::Words<L>;
     fn split<L: Lanes>(lanes: L, words: &Self::Words<L>) -> Self::Tight<L>;
-    /// The words of the same element below `p`.
-    fn join<L: Lanes>(lanes: L, a: &Self::Loose<L>) -> Self::Words<L>;
+    fn join<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Words<L>;
 
+    fn lowest_is_zero<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> u32;
+    fn may_be_zero<L: Lanes>(lanes: L, difference: &Self::Loose<L>) -> u32;
+    fn select<L: Lanes>(lanes: L, mask: u32, a: &Self::Loose<L>, b: &Self::Loose<L>) -> Self::Loose<L>;
     fn loose<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Loose<L>;
-    fn times<L: Lanes>(lanes: L, a: &Self::Loose<L>, b: &Self::Tight<L>) -> Self::Tight<L>;
+
+    fn times<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Tight<L>;
+    fn times_loose<L: Lanes>(lanes: L, a: &Self::Loose<L>, b: &Self::Tight<L>) -> Self::Tight<L>;
     fn squared<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Tight<L>;
     fn minus<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Loose<L>;
+    fn signed_minus<L: Lanes>(
+        lanes: L,
+        negative: u32,
+        a: &Self::Tight<L>,
+        b: &Self::Tight<L>,
+    ) -> Self::Loose<L>;
     fn four_times_minus<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Loose<L>;
-    fn minus_both<L: Lanes>(
+    fn minus_twice_and<L: Lanes>(
         lanes: L,
         a: &Self::Tight<L>,
         b: &Self::Tight<L>,
-        c: &Self::Tight<L>,
+        c: &Self::Loose<L>,
     ) -> Self::Loose<L>;
+    fn reduced<L: Lanes>(lanes: L, a: &Self::Loose<L>) -> Self::Tight<L>;
 }
 
 impl<M: Modulus> Coordinate for M {
     type Row = [u64; 4];
+    type Packed = PackedPoint;
     type Words<L: Lanes> = L::Words;
     type Tight<L: Lanes> = L::Tight;
     type Loose<L: Lanes> = L::Loose;
 
-    const MARK: [u64; 4] = [u64::MAX; 4];
+    const ZERO_ROW: [u64; 4] = [0; 4];
 
     #[inline(always)]
     fn row(&self) -> [u64; 4] {
@@ -63,7 +76,16 @@ impl<M: Modulus> Coordinate for M {
 
     #[inline(always)]
     fn from_row(row: &[u64; 4]) -> Self {
-        Self::from_words(*row)
+        let mut words = BigInt(*row);
+        if words >= Self::MODULUS {
+            words.sub_with_borrow(&Self::MODULUS);
+        }
+        Self::from_words(words.0)
+    }
+
+    #[inline(always)]
+    fn coordinates(point: &PackedPoint) -> (&[u64; 4], &[u64; 4]) {
+        point.limbs()
     }
 
     #[inline(always)]
@@ -74,8 +96,8 @@ impl<M: Modulus> Coordinate for M {
     }
 
     #[inline(always)]
-    fn invert(self) -> Option<Self> {
-        inverse::invert(self)
+    fn invert<const LOG: u32>(self) -> Option<Self> {
+        inverse::invert::<M, LOG>(self)
     }
 
     #[inline(always)]
@@ -94,28 +116,28 @@ impl<M: Modulus> Coordinate for M {
     }
 
     #[inline(always)]
-    fn equal<L: Lanes>(lanes: L, a: &L::Words, b: &L::Words) -> u32 {
-        lanes.equal(a, b)
-    }
-
-    #[inline(always)]
-    fn marked<L: Lanes>(lanes: L, words: &L::Words) -> u32 {
-        lanes.marked(words)
-    }
-
-    #[inline(always)]
-    fn select<L: Lanes>(lanes: L, mask: u32, a: &L::Words, b: &L::Words) -> L::Words {
-        lanes.select(mask, a, b)
-    }
-
-    #[inline(always)]
     fn split<L: Lanes>(lanes: L, words: &L::Words) -> L::Tight {
         lanes.split(words)
     }
 
     #[inline(always)]
-    fn join<L: Lanes>(lanes: L, a: &L::Loose) -> L::Words {
-        lanes.join(&lanes.canonical::<M>(a))
+    fn join<L: Lanes>(lanes: L, a: &L::Tight) -> L::Words {
+        lanes.join(a)
+    }
+
+    #[inline(always)]
+    fn lowest_is_zero<L: Lanes>(lanes: L, a: &L::Tight) -> u32 {
+        lanes.lowest_is_zero(a)
+    }
+
+    #[inline(always)]
+    fn may_be_zero<L: Lanes>(lanes: L, difference: &L::Loose) -> u32 {
+        lanes.may_be_zero::<M>(difference)
+    }
+
+    #[inline(always)]
+    fn select<L: Lanes>(lanes: L, mask: u32, a: &L::Loose, b: &L::Loose) -> L::Loose {
+        lanes.select(mask, a, b)
     }
 
     #[inline(always)]
@@ -124,8 +146,13 @@ impl<M: Modulus> Coordinate for M {
     }
 
     #[inline(always)]
-    fn times<L: Lanes>(lanes: L, a: &L::Loose, b: &L::Tight) -> L::Tight {
+    fn times<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight) -> L::Tight {
         lanes.mul::<M>(a, b)
+    }
+
+    #[inline(always)]
+    fn times_loose<L: Lanes>(lanes: L, a: &L::Loose, b: &L::Tight) -> L::Tight {
+        lanes.mul_loose::<M>(a, b)
     }
 
     #[inline(always)]
@@ -139,13 +166,23 @@ impl<M: Modulus> Coordinate for M {
     }
 
     #[inline(always)]
+    fn signed_minus<L: Lanes>(lanes: L, negative: u32, a: &L::Tight, b: &L::Tight) -> L::Loose {
+        lanes.signed_sub::<M>(negative, a, b)
+    }
+
+    #[inline(always)]
     fn four_times_minus<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight) -> L::Loose {
         lanes.four_times_sub::<M>(a, b)
     }
 
     #[inline(always)]
-    fn minus_both<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight, c: &L::Tight) -> L::Loose {
-        lanes.sub_two::<M>(a, b, c)
+    fn minus_twice_and<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight, c: &L::Loose) -> L::Loose {
+        lanes.sub_twice_and::<M>(a, b, c)
+    }
+
+    #[inline(always)]
+    fn reduced<L: Lanes>(lanes: L, a: &L::Loose) -> L::Tight {
+        lanes.reduce::<M>(a)
     }
 }
 
@@ -154,11 +191,12 @@ type Fq = ark_bn254::Fq;
 /// `a_0 + a_1 u` with `u^2 = -1`.
 impl Coordinate for Fq2 {
     type Row = [[u64; 4]; 2];
+    type Packed = PackedG2;
     type Words<L: Lanes> = [L::Words; 2];
     type Tight<L: Lanes> = [L::Tight; 2];
     type Loose<L: Lanes> = [L::Loose; 2];
 
-    const MARK: [[u64; 4]; 2] = [[u64::MAX; 4]; 2];
+    const ZERO_ROW: [[u64; 4]; 2] = [[0; 4]; 2];
 
     #[inline(always)]
     fn row(&self) -> [[u64; 4]; 2] {
@@ -167,7 +205,12 @@ impl Coordinate for Fq2 {
 
     #[inline(always)]
     fn from_row(row: &[[u64; 4]; 2]) -> Self {
-        Self::new(Fq::from_words(row[0]), Fq::from_words(row[1]))
+        Self::new(Fq::from_row(&row[0]), Fq::from_row(&row[1]))
+    }
+
+    #[inline(always)]
+    fn coordinates(point: &PackedG2) -> (&[[u64; 4]; 2], &[[u64; 4]; 2]) {
+        point.limbs()
     }
 
     #[inline(always)]
@@ -177,8 +220,8 @@ impl Coordinate for Fq2 {
 
     /// By the norm: `(a_0 - a_1 u) / (a_0^2 + a_1^2)`.
     #[inline(always)]
-    fn invert(self) -> Option<Self> {
-        let inverse = inverse::invert(self.c0.square() + self.c1.square())?;
+    fn invert<const LOG: u32>(self) -> Option<Self> {
+        let inverse = inverse::invert::<Fq, LOG>(self.c0.square() + self.c1.square())?;
         Some(Self::new(self.c0 * inverse, -self.c1 * inverse))
     }
 
@@ -207,28 +250,28 @@ impl Coordinate for Fq2 {
     }
 
     #[inline(always)]
-    fn equal<L: Lanes>(lanes: L, a: &[L::Words; 2], b: &[L::Words; 2]) -> u32 {
-        lanes.equal(&a[0], &b[0]) & lanes.equal(&a[1], &b[1])
-    }
-
-    #[inline(always)]
-    fn marked<L: Lanes>(lanes: L, words: &[L::Words; 2]) -> u32 {
-        lanes.marked(&words[0])
-    }
-
-    #[inline(always)]
-    fn select<L: Lanes>(lanes: L, mask: u32, a: &[L::Words; 2], b: &[L::Words; 2]) -> [L::Words; 2] {
-        [lanes.select(mask, &a[0], &b[0]), lanes.select(mask, &a[1], &b[1])]
-    }
-
-    #[inline(always)]
     fn split<L: Lanes>(lanes: L, words: &[L::Words; 2]) -> [L::Tight; 2] {
         [lanes.split(&words[0]), lanes.split(&words[1])]
     }
 
     #[inline(always)]
-    fn join<L: Lanes>(lanes: L, a: &[L::Loose; 2]) -> [L::Words; 2] {
-        [lanes.join(&lanes.canonical::<Fq>(&a[0])), lanes.join(&lanes.canonical::<Fq>(&a[1]))]
+    fn join<L: Lanes>(lanes: L, a: &[L::Tight; 2]) -> [L::Words; 2] {
+        [lanes.join(&a[0]), lanes.join(&a[1])]
+    }
+
+    #[inline(always)]
+    fn lowest_is_zero<L: Lanes>(lanes: L, a: &[L::Tight; 2]) -> u32 {
+        lanes.lowest_is_zero(&a[0]) & lanes.lowest_is_zero(&a[1])
+    }
+
+    #[inline(always)]
+    fn may_be_zero<L: Lanes>(lanes: L, difference: &[L::Loose; 2]) -> u32 {
+        lanes.may_be_zero::<Fq>(&difference[0]) & lanes.may_be_zero::<Fq>(&difference[1])
+    }
+
+    #[inline(always)]
+    fn select<L: Lanes>(lanes: L, mask: u32, a: &[L::Loose; 2], b: &[L::Loose; 2]) -> [L::Loose; 2] {
+        [lanes.select(mask, &a[0], &b[0]), lanes.select(mask, &a[1], &b[1])]
     }
 
     #[inline(always)]
@@ -238,13 +281,18 @@ impl Coordinate for Fq2 {
 
     /// Three products: `(a_0 + a_1)(b_0 + b_1) - a_0 b_0 - a_1 b_1` is the second component.
     #[inline(always)]
-    fn times<L: Lanes>(lanes: L, a: &[L::Loose; 2], b: &[L::Tight; 2]) -> [L::Tight; 2] {
+    fn times<L: Lanes>(lanes: L, a: &[L::Tight; 2], b: &[L::Tight; 2]) -> [L::Tight; 2] {
         let low = lanes.mul::<Fq>(&a[0], &b[0]);
         let high = lanes.mul::<Fq>(&a[1], &b[1]);
-        let a_sum = lanes.add(&lanes.tight(&a[0]), &lanes.tight(&a[1]));
         let b_sum = lanes.tight(&lanes.add(&b[0], &b[1]));
-        let cross = lanes.sub_two::<Fq>(&lanes.mul::<Fq>(&a_sum, &b_sum), &low, &high);
+        let cross = lanes.mul_loose::<Fq>(&lanes.add(&a[0], &a[1]), &b_sum);
+        let cross = lanes.sub_two::<Fq>(&cross, &low, &high);
         [lanes.reduce::<Fq>(&lanes.sub::<Fq>(&low, &high)), lanes.reduce::<Fq>(&cross)]
+    }
+
+    #[inline(always)]
+    fn times_loose<L: Lanes>(lanes: L, a: &[L::Loose; 2], b: &[L::Tight; 2]) -> [L::Tight; 2] {
+        Self::times(lanes, &[lanes.tight(&a[0]), lanes.tight(&a[1])], b)
     }
 
     /// `(a_0 + a_1)(a_0 - a_1)` and `2 a_0 a_1`.
@@ -252,7 +300,7 @@ impl Coordinate for Fq2 {
     fn squared<L: Lanes>(lanes: L, a: &[L::Tight; 2]) -> [L::Tight; 2] {
         let (sum, difference) = (lanes.add(&a[0], &a[1]), lanes.sub::<Fq>(&a[0], &a[1]));
         let twice = lanes.add(&a[0], &a[0]);
-        [lanes.mul::<Fq>(&sum, &lanes.tight(&difference)), lanes.mul::<Fq>(&twice, &a[1])]
+        [lanes.mul_loose::<Fq>(&sum, &lanes.tight(&difference)), lanes.mul_loose::<Fq>(&twice, &a[1])]
     }
 
     #[inline(always)]
@@ -261,22 +309,38 @@ impl Coordinate for Fq2 {
     }
 
     #[inline(always)]
+    fn signed_minus<L: Lanes>(
+        lanes: L,
+        negative: u32,
+        a: &[L::Tight; 2],
+        b: &[L::Tight; 2],
+    ) -> [L::Loose; 2] {
+        [lanes.signed_sub::<Fq>(negative, &a[0], &b[0]), lanes.signed_sub::<Fq>(negative, &a[1], &b[1])]
+    }
+
+    #[inline(always)]
     fn four_times_minus<L: Lanes>(lanes: L, a: &[L::Tight; 2], b: &[L::Tight; 2]) -> [L::Loose; 2] {
         [lanes.four_times_sub::<Fq>(&a[0], &b[0]), lanes.four_times_sub::<Fq>(&a[1], &b[1])]
     }
 
     #[inline(always)]
-    fn minus_both<L: Lanes>(
+    fn minus_twice_and<L: Lanes>(
         lanes: L,
         a: &[L::Tight; 2],
         b: &[L::Tight; 2],
-        c: &[L::Tight; 2],
+        c: &[L::Loose; 2],
     ) -> [L::Loose; 2] {
-        [lanes.sub_two::<Fq>(&a[0], &b[0], &c[0]), lanes.sub_two::<Fq>(&a[1], &b[1], &c[1])]
+        [lanes.sub_twice_and::<Fq>(&a[0], &b[0], &c[0]), lanes.sub_twice_and::<Fq>(&a[1], &b[1], &c[1])]
+    }
+
+    #[inline(always)]
+    fn reduced<L: Lanes>(lanes: L, a: &[L::Loose; 2]) -> [L::Tight; 2] {
+        [lanes.reduce::<Fq>(&a[0]), lanes.reduce::<Fq>(&a[1])]
     }
 }
 
-/// `64 / element` of every element, none of which is zero, with one inversion.
+/// `64 / element` of every element, none of which is zero, with one inversion: for products that divide by `2^260`, a quarter
+/// of the inverse.
 pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
     let mut product = F::ONE;
     let mut before = [F::ZERO; 2 * MAX_LANES];
@@ -285,7 +349,7 @@ pub(in crate::cpu) fn invert_all<F: Coordinate>(elements: &mut [F]) {
         *before = product;
         product *= element;
     }
-    let mut inverse = product.invert().expect("a product of elements that are not zero");
+    let mut inverse = product.invert::<6>().expect("a product of elements that are not zero");
     for (element, before) in elements.iter_mut().zip(&*before).rev() {
         let own = inverse * before;
         inverse *= &*element;
@@ -308,8 +372,8 @@ mod tests {
             }
         }
         let value = Fq2::new(Fq::from(3u64), Fq::from(5u64));
-        assert_eq!(value.invert(), Some(Fq2::from(64u64) / value));
-        assert_eq!(Fq2::ZERO.invert(), None);
+        assert_eq!(value.invert::<6>(), Some(Fq2::from(64u64) / value));
+        assert_eq!(Fq2::ZERO.invert::<6>(), None);
         assert_eq!(value.signed(1), -value);
     }
 

@@ -133,19 +133,9 @@ fn shift(words: Number, high: i64) -> Number {
     })
 }
 
-/// `1 / element`; `None` for zero.
-pub(in crate::cpu) fn inverse<M: Modulus>(element: M) -> Option<M> {
-    divide::<M, 0>(element)
-}
-
-/// `64 / element`; `None` for zero. A factor of 256 would turn an inverse for products over `2^256` into one for products over
-/// `2^260`; this is a quarter of it, which is what the slopes of chords are to have.
-pub(super) fn invert<M: Modulus>(element: M) -> Option<M> {
-    divide::<M, 6>(element)
-}
-
-/// `2^LOG / element`; `None` for zero.
-fn divide<M: Modulus, const LOG: u32>(element: M) -> Option<M> {
+/// `2^LOG / element`; `None` for zero. A factor of 256 turns an inverse for products over `2^256` into one for products over
+/// `2^260`.
+pub(in crate::cpu) fn invert<M: Modulus, const LOG: u32>(element: M) -> Option<M> {
     struct Scale<M, const LOG: u32>(M);
     impl<M: Modulus, const LOG: u32> Scale<M, LOG> {
         /// For words `w` the element is `w / 2^256`; the result has the words `2^(512 + LOG) / w`.
@@ -190,14 +180,14 @@ mod tests {
             let power = M::from(2u64).pow([i % 254]);
             for value in [small, -small, power, -power, element] {
                 let expected = value.inverse();
-                assert_eq!(inverse(value), expected, "{value}");
-                assert_eq!(invert(value), expected.map(|inverse| factor * inverse), "{value}");
+                assert_eq!(invert::<M, 0>(value), expected, "{value}");
+                assert_eq!(invert::<M, 6>(value), expected.map(|inverse| factor * inverse), "{value}");
             }
             element = element.square() + small;
         }
-        assert_eq!((inverse(M::ZERO), invert(M::ZERO)), (None, None));
+        assert_eq!((invert::<M, 0>(M::ZERO), invert::<M, 6>(M::ZERO)), (None, None));
         let near = (0..64).map(|i| M::from_words([u64::MAX << i, u64::MAX >> i, 0, 1 << (i % 61)]));
-        near.for_each(|value| assert_eq!(invert(value), Some(factor / value)));
+        near.for_each(|value| assert_eq!(invert::<M, 6>(value), Some(factor / value)));
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod words;
 use ark_ff::{BigInt, PrimeField};
 
 pub(super) use self::coordinate::{Coordinate, invert_all};
-pub(super) use self::inverse::inverse;
+pub(super) use self::inverse::invert;
 #[cfg(target_arch = "x86_64")]
 pub(super) use self::words::Words32;
 #[cfg(target_arch = "x86_64")]
@@ -104,34 +104,42 @@ pub(super) trait Lanes: Copy + Send + Sync + 'static {
     /// One row a lane; rows beyond [`Self::LANES`] are zero.
     fn store(self, words: &Self::Words) -> Rows;
 
-    /// Bit `i` is set where lane `i` of `a` and of `b` are the same words.
-    fn equal(self, a: &Self::Words, b: &Self::Words) -> u32;
-    /// Bit `i` is set where all bits of the highest word of lane `i` are, as in no element.
-    fn marked(self, words: &Self::Words) -> u32;
-    /// Lane `i` of `b` where bit `i` of `mask` is set, of `a` elsewhere.
-    fn select(self, mask: u32, a: &Self::Words, b: &Self::Words) -> Self::Words;
-
     /// The limbs of words; any value below `2^256`.
     fn split(self, words: &Self::Words) -> Self::Tight;
     /// The words of limbs; the value must be below `2^256`.
     fn join(self, limbs: &Self::Tight) -> Self::Words;
+
+    /// Bit `i` is set where the lowest limb of lane `i` is zero: in all zeros, and by chance in one of `2^29` other values.
+    fn lowest_is_zero(self, a: &Self::Tight) -> u32;
+    /// For what [`Self::sub`] makes of values below `1.01 p`: bit `i` is set where lane `i` is a multiple of `p`, and by chance in
+    /// three of `2^29` other lanes.
+    fn may_be_zero<M: Modulus>(self, difference: &Self::Loose) -> u32;
+    /// Lane `i` of `b` where bit `i` of `mask` is set, of `a` elsewhere.
+    fn select(self, mask: u32, a: &Self::Loose, b: &Self::Loose) -> Self::Loose;
 
     fn loose(self, a: &Self::Tight) -> Self::Loose;
     /// The same value, its carries carried.
     fn tight(self, a: &Self::Loose) -> Self::Tight;
 
     /// `a b / 2^260`.
-    fn mul<M: Modulus>(self, a: &Self::Loose, b: &Self::Tight) -> Self::Tight;
+    fn mul<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight) -> Self::Tight;
+    /// `a b / 2^260`.
+    fn mul_loose<M: Modulus>(self, a: &Self::Loose, b: &Self::Tight) -> Self::Tight;
     /// `a^2 / 2^260`.
     fn square<M: Modulus>(self, a: &Self::Tight) -> Self::Tight;
     /// `a + b`.
     fn add(self, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
     /// `a - b + 3 p`, for `b < 2 p`.
     fn sub<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
+    /// `a - b + 3 p`, or `-a - b + 3 p` where bit `i` of `negative` is set, for `a, b < 1.01 p`.
+    fn signed_sub<M: Modulus>(self, negative: u32, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
     /// `4 (a - b + 3 p)`, for `b < 2 p`.
     fn four_times_sub<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
     /// `a - b - c + 5 p`, for `b, c < 2 p`.
     fn sub_two<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight, c: &Self::Tight) -> Self::Loose;
+
+    /// `a - 2 b - c + 7 p`, for `b < 1.01 p` and `c` a difference of two values below `1.01 p` by [`Self::sub`].
+    fn sub_twice_and<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight, c: &Self::Loose) -> Self::Loose;
 
     /// The same element below `1.01 p`; any value below `64 p`.
     fn reduce<M: Modulus>(self, a: &Self::Loose) -> Self::Tight;
@@ -285,7 +293,7 @@ mod tests {
     }
 
     impl<L: Lanes, M: Modulus> Kernel for All<'_, L, M> {
-        type Output = Vec<[Rows; 11]>;
+        type Output = (Vec<[Rows; 15]>, Vec<u32>);
 
         #[inline(always)]
         fn run(self) -> Self::Output {
@@ -294,12 +302,13 @@ mod tests {
                 let rows: Vec<[u64; 4]> = elements.iter().map(Modulus::words).collect();
                 lanes.load(&core::array::from_fn(|i| &rows[i % L::LANES]))
             };
-            let mut results = Vec::new();
+            let modulus = lanes.split(&lanes.splat(&M::MODULUS.0));
+            let (mut results, mut may_be_zero) = (Vec::new(), Vec::new());
             for (a, b) in self.a.chunks_exact(L::LANES).zip(self.b.chunks_exact(L::LANES)) {
                 let (a, b) = (lanes.split(&load(a)), lanes.split(&load(b)));
                 let store = |value: L::Loose| lanes.store(&lanes.join(&lanes.canonical::<M>(&value)));
                 let tight = |value: L::Tight| store(lanes.loose(&value));
-                let product = lanes.mul::<M>(&lanes.loose(&a), &b);
+                let product = lanes.mul::<M>(&a, &b);
                 let difference = lanes.sub::<M>(&a, &b);
                 let sum = lanes.add(&a, &b);
                 // Loose times tight, with values that are multiples of p too large.
@@ -314,14 +323,24 @@ mod tests {
                     store(difference),
                     store(lanes.sub_two::<M>(&product, &a, &b)),
                     store(lanes.four_times_sub::<M>(&a, &b)),
-                    tight(lanes.mul::<M>(&lanes.four_times_sub::<M>(&a, &b), &b)),
-                    tight(lanes.mul::<M>(&difference, &lanes.reduce::<M>(&large))),
+                    store(lanes.signed_sub::<M>(0b0101_0101, &a, &b)),
+                    store(lanes.sub_twice_and::<M>(&product, &a, &difference)),
+                    tight(lanes.mul_loose::<M>(&lanes.four_times_sub::<M>(&a, &b), &b)),
+                    tight(lanes.mul_loose::<M>(&difference, &lanes.reduce::<M>(&large))),
+                    tight(lanes.mul::<M>(&lanes.tight(&difference), &lanes.reduce::<M>(&large))),
+                    tight(lanes.mul_loose::<M>(&lanes.loose(&a), &a)),
                     store(large),
                     tight(lanes.reduce::<M>(&large)),
                     lanes.store(&lanes.join(&a)),
                 ]);
+                let more = |a: &L::Tight| lanes.tight(&lanes.add(a, &modulus));
+                may_be_zero.push(
+                    lanes.may_be_zero::<M>(&difference)
+                        & lanes.may_be_zero::<M>(&lanes.sub::<M>(&more(&a), &b))
+                        & lanes.may_be_zero::<M>(&lanes.sub::<M>(&a, &more(&b))),
+                );
             }
-            results
+            (results, may_be_zero)
         }
     }
 
@@ -329,7 +348,7 @@ mod tests {
         let elements = elements::<M>(40);
         let pairs: Vec<(M, M)> = elements.iter().flat_map(|a| elements.iter().map(|b| (*a, *b))).collect();
         let (a, b): (Vec<M>, Vec<M>) = pairs.iter().copied().unzip();
-        let results = lanes.vectorize(All { lanes, a: &a, b: &b });
+        let (results, may_be_zero) = lanes.vectorize(All { lanes, a: &a, b: &b });
         assert_eq!(results.len(), pairs.len() / L::LANES);
         let four = M::from(4u64);
         let sixteenth = M::from(16u64).inverse().expect("not zero");
@@ -343,12 +362,20 @@ mod tests {
                 a - b,
                 product - a - b,
                 (a - b) * four,
+                if i % 2 == 0 { -a - b } else { a - b },
+                product - a - a - (a - b),
                 (a - b) * four * b * sixteenth,
                 (a - b) * large * sixteenth,
+                (a - b) * large * sixteenth,
+                a.square() * sixteenth,
                 large,
                 large,
                 a,
             ];
+            let may_be_zero = may_be_zero[i / L::LANES] >> (i % L::LANES) & 1 == 1;
+            // Where the lowest limbs differ, so do the elements.
+            assert!(may_be_zero || a != b, "{a} is {b}");
+            assert!(!may_be_zero || (a.words()[0] ^ b.words()[0]).trailing_zeros() >= 29, "{a} is not {b}");
             for (operation, (got, expected)) in got.iter().zip(&expected).enumerate() {
                 assert_eq!(got, expected, "operation {operation} of {a} and {b}");
             }
@@ -370,16 +397,15 @@ mod tests {
                 assert_eq!(lanes.store(&loaded)[..L::LANES], rows[..L::LANES]);
                 assert!(lanes.store(&loaded)[L::LANES..].iter().all(|row| *row == [0; 4]));
                 for i in 0..L::LANES {
-                    for k in 0..4 {
-                        let mut other = rows;
-                        other[i][k] = u64::MAX;
-                        let other_loaded = lanes.load(&other.each_ref());
-                        assert_eq!(lanes.equal(&loaded, &other_loaded), all & !(1 << i));
-                        assert_eq!(lanes.marked(&other_loaded), if k == 3 { 1 << i } else { 0 });
-                        let chosen = lanes.store(&lanes.select(1 << i, &loaded, &other_loaded));
-                        assert_eq!(chosen[..L::LANES], other[..L::LANES]);
-                        let chosen = lanes.store(&lanes.select(all & !(1 << i), &loaded, &other_loaded));
-                        assert_eq!(chosen[..L::LANES], rows[..L::LANES]);
+                    let mut other = rows;
+                    other[i] = [0; 4];
+                    let (loaded, other_loaded) =
+                        (lanes.split(&loaded), lanes.split(&lanes.load(&other.each_ref())));
+                    assert_eq!(lanes.lowest_is_zero(&other_loaded), lanes.lowest_is_zero(&loaded) | 1 << i);
+                    let (loaded, other_loaded) = (lanes.loose(&loaded), lanes.loose(&other_loaded));
+                    for (mask, expected) in [(1 << i, &other), (all & !(1 << i), &rows)] {
+                        let chosen = lanes.tight(&lanes.select(mask, &loaded, &other_loaded));
+                        assert_eq!(lanes.store(&lanes.join(&chosen))[..L::LANES], expected[..L::LANES]);
                     }
                 }
                 assert_eq!(lanes.store(&lanes.splat(&rows[3]))[..L::LANES], [rows[3]; 8][..L::LANES]);

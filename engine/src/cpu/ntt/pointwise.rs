@@ -22,7 +22,7 @@ impl<L: Lanes> Kernel for Multiply<'_, L> {
         for at in (0..self.c.len()).step_by(L::LANES) {
             let (a, b) = (read(lanes, self.a, at), read(lanes, self.b, at));
             // Below 1.02 p.
-            write(lanes, self.c, at, &lanes.mul::<Fr>(&lanes.loose(&a), &b));
+            write(lanes, self.c, at, &lanes.mul::<Fr>(&a, &b));
         }
     }
 }
@@ -46,10 +46,10 @@ impl<L: Lanes> Kernel for Combine<'_, L> {
         let outer = lanes.split(&lanes.splat(&self.scales[1]));
         for at in (0..self.a.len()).step_by(L::LANES) {
             let (a, b) = (read(lanes, self.a, at), read(lanes, self.b, at));
-            let product = lanes.mul::<Fr>(&lanes.loose(&a), &b);
-            let product = lanes.mul::<Fr>(&lanes.loose(&product), &inner);
+            let product = lanes.mul::<Fr>(&a, &b);
+            let product = lanes.mul::<Fr>(&product, &inner);
             let difference = lanes.sub::<Fr>(&product, &read(lanes, self.c, at));
-            let scaled = lanes.mul::<Fr>(&difference, &outer);
+            let scaled = lanes.mul_loose::<Fr>(&difference, &outer);
             write(lanes, self.a, at, &lanes.canonical::<Fr>(&lanes.loose(&scaled)));
         }
     }

@@ -185,16 +185,15 @@ impl<L: Lanes, P: Places> Kernel for Write<'_, L, P> {
     fn run(self) {
         let lanes = self.lanes;
         for (i, vector) in self.vectors.iter().enumerate() {
-            let vector = lanes.loose(vector);
             let finished = match self.finish {
-                Finish::Reduce => lanes.reduce::<Fr>(&vector),
-                Finish::Canonical => lanes.canonical::<Fr>(&vector),
+                Finish::Reduce => lanes.reduce::<Fr>(&lanes.loose(vector)),
+                Finish::Canonical => lanes.canonical::<Fr>(&lanes.loose(vector)),
                 Finish::Scale { by, coset } => {
                     let by = lanes.split(&lanes.splat(&by));
-                    let mut product = lanes.mul::<Fr>(&vector, &by);
+                    let mut product = lanes.mul::<Fr>(vector, &by);
                     if let Some(coset) = coset {
                         let factor = coset.get(lanes, self.origin, i);
-                        product = lanes.mul::<Fr>(&lanes.loose(&product), &factor);
+                        product = lanes.mul::<Fr>(&product, &factor);
                     }
                     lanes.canonical::<Fr>(&lanes.loose(&product))
                 }
@@ -247,7 +246,7 @@ impl<L: Lanes> Butterflies<'_, L> {
                 let at = i * by_factor + j * by_like;
                 let (x, mut y) = (self.vectors[at], self.vectors[at + half]);
                 if !PLAIN {
-                    y = lanes.mul::<Fr>(&lanes.loose(&y), &factor);
+                    y = lanes.mul::<Fr>(&y, &factor);
                 }
                 self.vectors[at] = lanes.tight(&lanes.add(&x, &y));
                 self.vectors[at + half] = lanes.tight(&lanes.sub::<Fr>(&x, &y));
@@ -274,8 +273,8 @@ impl<L: Lanes> Butterflies<'_, L> {
                 let (a, mut b) = (self.vectors[places[0]], self.vectors[places[1]]);
                 let (c, mut d) = (self.vectors[places[2]], self.vectors[places[3]]);
                 if !PLAIN {
-                    b = lanes.mul::<Fr>(&lanes.loose(&b), &outer);
-                    d = lanes.mul::<Fr>(&lanes.loose(&d), &outer);
+                    b = lanes.mul::<Fr>(&b, &outer);
+                    d = lanes.mul::<Fr>(&d, &outer);
                 }
                 let (sum, difference) = (lanes.add(&c, &d), lanes.sub::<Fr>(&c, &d));
                 let x = lanes.tight(&lanes.add(&a, &b));
@@ -283,12 +282,12 @@ impl<L: Lanes> Butterflies<'_, L> {
                     self.vectors[places[0]] = lanes.tight(&lanes.add(&x, &lanes.tight(&sum)));
                     self.vectors[places[2]] = lanes.tight(&lanes.sub_two::<Fr>(&x, &c, &d));
                 } else {
-                    let y = lanes.mul::<Fr>(&sum, &low);
+                    let y = lanes.mul_loose::<Fr>(&sum, &low);
                     self.vectors[places[0]] = lanes.tight(&lanes.add(&x, &y));
                     self.vectors[places[2]] = lanes.tight(&lanes.sub::<Fr>(&x, &y));
                 }
                 let x = lanes.tight(&lanes.sub::<Fr>(&a, &b));
-                let y = lanes.mul::<Fr>(&difference, &high);
+                let y = lanes.mul_loose::<Fr>(&difference, &high);
                 self.vectors[places[1]] = lanes.tight(&lanes.add(&x, &y));
                 self.vectors[places[3]] = lanes.tight(&lanes.sub::<Fr>(&x, &y));
             }

@@ -26,7 +26,7 @@ struct Roots<'a, L> {
 impl<L: Lanes> Roots<'_, L> {
     #[inline(always)]
     fn times(&self, a: &L::Tight, b: &L::Tight) -> L::Tight {
-        self.lanes.mul::<Fr>(&self.lanes.loose(a), b)
+        self.lanes.mul::<Fr>(a, b)
     }
 
     #[inline(always)]

@@ -1,0 +1,247 @@
+//! Buckets that take points from where they lie, in any order.
+//!
+//! A point goes into the next batch unless its bucket has one there already. Those that find their bucket taken are put aside,
+//! as bucket and place; when there are many of them they are sorted by bucket (counting sort) and each bucket's are added up as
+//! a binary tree. So where points fall into many buckets nearly all are read in order and added to a bucket that is near in
+//! the cache, and where they fall into few, or into one, batches are as large.
+//!
+//! Few buckets are kept in several copies, which take points in turn and are added up at the end.
+
+use ark_ec::short_weierstrass::{Projective, SWCurveConfig};
+use zeroize::Zeroize;
+
+use super::{Adder, BATCH, FEW_BUCKETS, PackedOf, Slots, segments};
+use crate::cpu::lanes::Coordinate;
+
+/// Most points that are put aside before they are added up.
+const ASIDE: usize = 1 << 14;
+/// Points fetched at a time, from anywhere in memory.
+const AHEAD: usize = 16;
+
+/// What an inversion costs, in additions.
+const INVERSION: usize = 32;
+/// So many copies of buckets at most that this many are left of each other.
+const MAX_COPIED: usize = 1 << 14;
+
+/// How points fall into buckets at the least cost.
+#[derive(Clone, Copy)]
+struct Layout {
+    n_buckets: usize,
+    copies: usize,
+    /// Points of a batch.
+    batch: usize,
+    /// In additions.
+    cost: usize,
+}
+
+impl Layout {
+    fn new(n_points: usize, n_buckets: usize) -> Self {
+        let layout = |log_copies: u32| {
+            let copies = 1 << log_copies;
+            let n = n_buckets * copies;
+            // Of a batch of b points b / 2 n find their bucket taken, on average, and then cost half as much again. With an
+            // inversion, an addition costs INVERSION / b + b / 4 n more, which is least for this b.
+            let batch = (4 * INVERSION * n).isqrt().clamp(1, BATCH);
+            let overhead = n_points * INVERSION / batch + n_points * batch / (4 * n);
+            // Two additions a bucket in the weighted sum, dearer than those of the points: projective ones, or small batches.
+            let weighted = n_buckets * if n_buckets <= FEW_BUCKETS { 4 } else { 3 };
+            let cost = n_points + overhead + (copies - 1) * n_buckets + weighted;
+            Self { n_buckets, copies, batch, cost }
+        };
+        let most = (MAX_COPIED / n_buckets).max(1).ilog2();
+        (0..=most).map(layout).min_by_key(|layout| layout.cost).expect("at least one copy")
+    }
+
+    const fn n_slots(&self) -> usize {
+        self.n_buckets * self.copies
+    }
+}
+
+/// What `n_points` points in so many buckets cost, in additions.
+pub(in crate::cpu) fn buckets_cost(n_points: usize, n_buckets: usize) -> usize {
+    Layout::new(n_points, n_buckets).cost
+}
+
+pub(in crate::cpu) struct Buckets<A: Adder> {
+    /// The buckets, copy by copy, then room for the points that were put aside, and for the segments of the weighted sum.
+    slots: Slots<A>,
+    layout: Layout,
+    /// Where the copy begins that takes the next point.
+    copy: u32,
+    /// A bit for every bucket: whether the batch has a point for it.
+    taken: Vec<u64>,
+    batch: Pending,
+    aside: Pending,
+    /// The end of each bucket in `order`.
+    ends: Vec<u32>,
+    /// What was put aside, by bucket: `index * 2 + sign`.
+    order: Vec<u32>,
+}
+
+/// Buckets with what is to be added to them, `index * 2 + sign`.
+struct Pending {
+    pairs: Vec<[u32; 2]>,
+    len: usize,
+}
+
+impl Pending {
+    fn new(capacity: usize) -> Self {
+        Self { pairs: vec![[0; 2]; capacity], len: 0 }
+    }
+
+    /// Writes a pair, but keeps it only if `counts` is 1.
+    #[inline(always)]
+    fn push(&mut self, pair: [u32; 2], counts: usize) {
+        self.pairs[self.len] = pair;
+        self.len += counts;
+    }
+
+    fn is_full(&self) -> bool {
+        self.len == self.pairs.len()
+    }
+}
+
+impl<A: Adder> Buckets<A> {
+    /// `n_buckets` buckets, and copies of them, for about `n_points` points. The slots of all copies begin with `start`.
+    pub(in crate::cpu) fn new(
+        adder: A,
+        n_points: usize,
+        n_buckets: usize,
+        start: impl Fn(&A, usize) -> A::Slot,
+    ) -> Self {
+        let layout = Layout::new(n_points, n_buckets);
+        let n = layout.n_slots();
+        let aside = n_points.clamp(1, ASIDE);
+        let mut slots = Vec::with_capacity(n + aside.max(2 * segments(n_buckets - 1).0));
+        slots.extend((0..n).map(|slot| start(&adder, slot)));
+        slots.resize(slots.capacity(), A::INFINITY);
+        Self {
+            slots: Slots::new(adder, slots, aside.max(segments(n_buckets - 1).0).max(n / 2)),
+            layout,
+            copy: 0,
+            taken: vec![0; n.div_ceil(64)],
+            batch: Pending::new(layout.batch.min(n_points.max(1))),
+            aside: Pending::new(aside),
+            ends: vec![0; n],
+            order: vec![0; aside],
+        }
+    }
+
+    /// How many copies there are of each bucket. Slot `i` is bucket `i % n_buckets`.
+    pub(in crate::cpu) const fn n_copies(&self) -> usize {
+        self.layout.copies
+    }
+
+    /// Adds points to buckets: pairs of a bucket and `index * 2 + sign`. The points must be the same in every call.
+    ///
+    /// Which instructions are executed for a pair does not depend on it, but for how many pairs fill a batch.
+    #[inline(always)]
+    pub(in crate::cpu) fn add(&mut self, points: &[PackedOf<A>], pairs: impl Iterator<Item = [u32; 2]>) {
+        let (n_buckets, n_slots) = (self.layout.n_buckets as u32, self.layout.n_slots() as u32);
+        for [bucket, entry] in pairs {
+            let bucket = self.copy + bucket;
+            let pair = [bucket, entry];
+            self.copy += n_buckets;
+            self.copy = if self.copy == n_slots { 0 } else { self.copy };
+            let (word, bit) = (&mut self.taken[bucket as usize / 64], bucket % 64);
+            let is_taken = (*word >> bit & 1) as usize;
+            *word |= 1 << bit;
+            self.batch.push(pair, 1 - is_taken);
+            self.aside.push(pair, is_taken);
+            if self.batch.is_full() {
+                self.add_batch(points);
+            }
+            if self.aside.is_full() {
+                self.add_aside(points);
+            }
+        }
+    }
+
+    /// `sum_m m B_m` over all buckets, the first of which is `B_0`.
+    pub(in crate::cpu) fn weighted_sum<C>(&mut self, points: &[PackedOf<A>]) -> Projective<C>
+    where
+        C: SWCurveConfig<BaseField = A::Field>,
+    {
+        self.add_batch(points);
+        self.add_aside(points);
+        let Layout { n_buckets, mut copies, .. } = self.layout;
+        while copies > 1 {
+            copies /= 2;
+            let half = (copies * n_buckets) as u32;
+            self.slots.pairs.extend((0..half).map(|slot| [slot, slot + half]));
+            self.slots.flush();
+        }
+        self.slots.weighted_sum(1, n_buckets - 1, self.layout.n_slots())
+    }
+
+    #[inline(never)]
+    fn add_batch(&mut self, points: &[PackedOf<A>]) {
+        let Slots { adder, slots, .. } = &mut self.slots;
+        adder.add_points(slots, points, &self.batch.pairs[..self.batch.len]);
+        self.batch.len = 0;
+        self.taken.fill(0);
+    }
+
+    #[inline(never)]
+    fn add_aside(&mut self, points: &[PackedOf<A>]) {
+        self.sort();
+        self.gather(points);
+        let first = self.layout.n_slots() as u32;
+        self.slots.add_runs(first, &self.ends);
+        let mut start = first;
+        for (bucket, end) in (0..).zip(&self.ends) {
+            let end = first + end;
+            if end > start {
+                self.slots.pairs.push([bucket, start]);
+            }
+            start = end;
+        }
+        self.slots.flush();
+        self.aside.len = 0;
+    }
+
+    /// Counting sort of what was put aside, by bucket.
+    fn sort(&mut self) {
+        let aside = &self.aside.pairs[..self.aside.len];
+        self.ends.fill(0);
+        for [bucket, _] in aside {
+            self.ends[*bucket as usize] += 1;
+        }
+        let mut start = 0;
+        for end in &mut self.ends {
+            start += core::mem::replace(end, start);
+        }
+        for &[bucket, entry] in aside {
+            let end = &mut self.ends[bucket as usize];
+            self.order[*end as usize] = entry;
+            *end += 1;
+        }
+    }
+
+    /// Copies the points that were put aside behind the buckets, sorted and with their signs.
+    fn gather(&mut self, points: &[PackedOf<A>]) {
+        let Slots { adder, slots, .. } = &mut self.slots;
+        let entries = self.order[..self.aside.len].chunks(AHEAD);
+        for (slots, entries) in slots[self.layout.n_slots()..].chunks_mut(AHEAD).zip(entries) {
+            // Fetched before any is used: the processor then waits for all of them at once.
+            let mut fetched = [points[0]; AHEAD];
+            for (copy, &entry) in fetched.iter_mut().zip(entries) {
+                *copy = points[(entry >> 1) as usize];
+            }
+            for ((slot, point), &entry) in slots.iter_mut().zip(&fetched).zip(entries) {
+                let (x, y) = A::Field::coordinates(point);
+                *slot = adder.enter(A::Field::from_row(x), A::Field::from_row(y), entry & 1);
+            }
+        }
+    }
+}
+
+impl<A: Adder> Drop for Buckets<A> {
+    fn drop(&mut self) {
+        self.taken.zeroize();
+        self.batch.pairs.zeroize();
+        self.aside.pairs.zeroize();
+        self.ends.zeroize();
+        self.order.zeroize();
+    }
+}
