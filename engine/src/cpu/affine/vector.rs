@@ -39,6 +39,13 @@ struct Chord<L: Lanes, F: Coordinate> {
     left_out: u32,
 }
 
+impl<L: Lanes, F: Coordinate> Chord<L, F> {
+    fn of_ones(lanes: L) -> Self {
+        let one = F::split(lanes, &F::splat(lanes, &F::ONE.row()));
+        Self { before: one, x: one, difference: F::loose(lanes, &one), left_out: 0 }
+    }
+}
+
 pub(in crate::cpu) struct Vector<L: Lanes, F: Coordinate> {
     lanes: L,
     chords: Vec<Chord<L, F>>,
@@ -52,9 +59,12 @@ impl<L: Lanes, F: Coordinate> Vector<L, F> {
     }
 
     fn add_all(&mut self, slots: &mut [Slot<F::Row>], pairs: &[[u32; 2]], others: impl Others<F>) {
-        self.chords.clear();
+        let n_vectors = pairs.len().div_ceil(L::LANES);
+        if self.chords.len() < n_vectors {
+            self.chords.resize(n_vectors, Chord::of_ones(self.lanes));
+        }
         self.exceptional.clear();
-        let (chords, exceptional) = (&mut self.chords, &mut self.exceptional);
+        let (chords, exceptional) = (&mut self.chords[..n_vectors], &mut self.exceptional);
         self.lanes.vectorize(AddBatch { lanes: self.lanes, slots, pairs, others, chords, exceptional });
         for &[into, from] in &self.exceptional {
             let (x, y) = others.get(slots, from);
@@ -97,9 +107,7 @@ impl<L: Lanes, F: Coordinate> Adder for Vector<L, F> {
 impl<L: Lanes, F: Coordinate> Drop for Vector<L, F> {
     /// Vectors have no `Zeroize`: they are overwritten with ones, which the compiler must believe to be read.
     fn drop(&mut self) {
-        let one = F::split(self.lanes, &F::splat(self.lanes, &F::ONE.row()));
-        let chord = Chord { before: one, x: one, difference: F::loose(self.lanes, &one), left_out: 0 };
-        self.chords.fill(chord);
+        self.chords.fill(Chord::of_ones(self.lanes));
         core::hint::black_box(&self.chords);
     }
 }
@@ -113,6 +121,8 @@ trait Others<F: Coordinate>: Copy {
 
     /// 1 if the point is to be subtracted.
     fn sign(&self, from: u32) -> u32;
+
+    fn prefetch(&self, slots: &[Slot<F::Row>], from: u32);
 }
 
 /// In the slots.
@@ -132,6 +142,11 @@ impl<F: Coordinate> Others<F> for OfSlots {
     fn sign(&self, _: u32) -> u32 {
         0
     }
+
+    #[inline(always)]
+    fn prefetch(&self, slots: &[Slot<F::Row>], from: u32) {
+        prefetch(slots.as_ptr().wrapping_add(from as usize));
+    }
 }
 
 /// Outside of them, with a sign.
@@ -150,6 +165,11 @@ impl<F: Coordinate> Others<F> for OfPoints<'_, F::Packed> {
     fn sign(&self, from: u32) -> u32 {
         from & 1
     }
+
+    #[inline(always)]
+    fn prefetch(&self, _: &[Slot<F::Row>], from: u32) {
+        prefetch(self.0.as_ptr().wrapping_add((from >> 1) as usize));
+    }
 }
 
 /// All pairs of a batch that have a chord; the others are put aside.
@@ -158,43 +178,61 @@ struct AddBatch<'a, L: Lanes, F: Coordinate, O> {
     slots: &'a mut [Slot<F::Row>],
     pairs: &'a [[u32; 2]],
     others: O,
-    chords: &'a mut Vec<Chord<L, F>>,
+    chords: &'a mut [Chord<L, F>],
     exceptional: &'a mut Vec<[u32; 2]>,
 }
 
 impl<L: Lanes, F: Coordinate, O: Others<F>> AddBatch<'_, L, F, O> {
-    /// One row of each pair of a vector. Lanes beyond the last pair repeat it.
+    /// Vector `i` of the pairs, and how many it has. Lanes beyond the last pair repeat it.
     #[inline(always)]
-    fn load<'a>(lanes: L, pairs: &[[u32; 2]], row: impl Fn([u32; 2]) -> &'a F::Row) -> F::Tight<L>
+    fn vector(&self, i: usize) -> ([[u32; 2]; MAX_LANES], usize) {
+        let rest = &self.pairs[i * L::LANES..];
+        let mut vector = [rest[0]; MAX_LANES];
+        if let Some(pairs) = rest.get(..L::LANES) {
+            vector[..L::LANES].copy_from_slice(pairs);
+            return (vector, L::LANES);
+        }
+        for (lane, pair) in vector.iter_mut().enumerate() {
+            *pair = rest[lane.min(rest.len() - 1)];
+        }
+        (vector, rest.len())
+    }
+
+    /// One row of each pair of a vector.
+    #[inline(always)]
+    fn load<'a>(lanes: L, pairs: &[[u32; 2]; MAX_LANES], row: impl Fn([u32; 2]) -> &'a F::Row) -> F::Tight<L>
     where
         F::Row: 'a,
     {
         let mut rows = [row(pairs[0]); MAX_LANES];
-        for (i, place) in rows.iter_mut().enumerate().take(L::LANES).skip(1) {
-            *place = row(pairs[i.min(pairs.len() - 1)]);
+        for lane in 1..L::LANES {
+            rows[lane] = row(pairs[lane]);
         }
         F::split(lanes, &F::load(lanes, &rows))
     }
 
+    /// Notes the x-coordinates of vector `i` for the way back.
     #[inline(always)]
-    fn chord(&mut self, pairs: &[[u32; 2]], before: F::Tight<L>) -> Chord<L, F> {
+    fn begin_chord(&mut self, i: usize) {
         let lanes = self.lanes;
-        let x = Self::load(lanes, pairs, |[into, _]| &self.slots[into as usize].x);
-        let other = Self::load(lanes, pairs, |[_, from]| self.others.get(self.slots, from).0);
+        let (pairs, n_pairs) = self.vector(i);
+        let x = Self::load(lanes, &pairs, |[into, _]| &self.slots[into as usize].x);
+        let other = Self::load(lanes, &pairs, |[_, from]| self.others.get(self.slots, from).0);
         let difference = F::minus(lanes, &other, &x);
-        let absent = (1u32 << L::LANES) - (1u32 << pairs.len());
+        let absent = (1u32 << L::LANES) - (1u32 << n_pairs);
         // Infinity has x = 0; so have few other points, for which the exceptional way is as good.
         let left_out = F::may_be_zero(lanes, &difference)
             | F::lowest_is_zero(lanes, &x)
             | F::lowest_is_zero(lanes, &other)
             | absent;
-        if left_out == 0 {
-            return Chord { before, x, difference, left_out };
+        let chord = &mut self.chords[i];
+        (chord.x, chord.difference, chord.left_out) = (x, difference, left_out);
+        if left_out != 0 {
+            let one = F::loose(lanes, &F::split(lanes, &F::splat(lanes, &F::ONE.row())));
+            chord.difference = F::select(lanes, left_out, &difference, &one);
+            let lacking = (0..n_pairs).filter(|lane| left_out >> lane & 1 == 1);
+            self.exceptional.extend(lacking.map(|lane| pairs[lane]));
         }
-        let lacking = pairs.iter().enumerate().filter(|(i, _)| left_out >> i & 1 == 1);
-        self.exceptional.extend(lacking.map(|(_, pair)| *pair));
-        let one = F::loose(lanes, &F::split(lanes, &F::splat(lanes, &F::ONE.row())));
-        Chord { before, x, difference: F::select(lanes, left_out, &difference, &one), left_out }
     }
 }
 
@@ -206,14 +244,14 @@ impl<L: Lanes, F: Coordinate, O: Others<F>> Kernel for AddBatch<'_, L, F, O> {
         let lanes = self.lanes;
         let one = F::split(lanes, &F::splat(lanes, &F::ONE.row()));
         let mut products = [one; 2];
-        for (i, pairs) in self.pairs.chunks(L::LANES).enumerate() {
+        for i in 0..self.chords.len() {
             for &[into, from] in self.pairs.iter().skip((i + AHEAD) * L::LANES).take(L::LANES) {
-                prefetch(&self.slots[into as usize]);
-                prefetch(self.others.get(self.slots, from).0);
+                prefetch(self.slots.as_ptr().wrapping_add(into as usize));
+                self.others.prefetch(self.slots, from);
             }
-            let product = &mut products[i & 1];
-            let chord = self.chord(pairs, *product);
-            self.chords.push(chord);
+            self.begin_chord(i);
+            let (product, chord) = (&mut products[i & 1], &mut self.chords[i]);
+            chord.before = *product;
             *product = F::times_loose(lanes, &chord.difference, product);
         }
 
@@ -236,28 +274,31 @@ impl<L: Lanes, F: Coordinate, O: Others<F>> Kernel for AddBatch<'_, L, F, O> {
             *inverse = F::split(lanes, &F::load(lanes, &rows.each_ref()));
         }
 
-        for (i, (pairs, chord)) in self.pairs.chunks(L::LANES).zip(&*self.chords).enumerate().rev() {
+        for (i, chord) in self.chords.iter().enumerate().rev() {
+            let (pairs, _) = self.vector(i);
             let inverse = &mut inverses[i & 1];
             let own = F::times(lanes, inverse, &chord.before);
             *inverse = F::times_loose(lanes, &chord.difference, inverse);
-            let y = Self::load(lanes, pairs, |[into, _]| &self.slots[into as usize].y);
-            let other = Self::load(lanes, pairs, |[_, from]| self.others.get(self.slots, from).1);
+            let y = Self::load(lanes, &pairs, |[into, _]| &self.slots[into as usize].y);
+            let other = Self::load(lanes, &pairs, |[_, from]| self.others.get(self.slots, from).1);
             let rise = if O::SIGNED {
-                let signs = pairs.iter().enumerate().map(|(i, [_, from])| self.others.sign(*from) << i);
-                F::signed_minus(lanes, signs.fold(0, |all, sign| all | sign), &other, &y)
+                let mut negative = 0;
+                for lane in 0..L::LANES {
+                    negative |= self.others.sign(pairs[lane][1]) << lane;
+                }
+                F::signed_minus(lanes, negative, &other, &y)
             } else {
                 F::minus(lanes, &other, &y)
             };
             let slope = F::times_loose(lanes, &rise, &own);
-            let square = F::squared(lanes, &slope);
-            let x = F::reduced(lanes, &F::minus_twice_and(lanes, &square, &chord.x, &chord.difference));
+            let taken = F::negated_twice_and(lanes, &chord.x, &chord.difference);
+            let x = F::reduced(lanes, &F::squared_add(lanes, &slope, &taken));
             let fall = F::four_times_minus(lanes, &chord.x, &x);
-            let y = F::minus(lanes, &F::times_loose(lanes, &fall, &slope), &y);
-            let y = F::reduced(lanes, &y);
+            let y = F::reduced(lanes, &F::times_add(lanes, &fall, &slope, &F::negated(lanes, &y)));
             let (x, y) = (F::store(lanes, &F::join(lanes, &x)), F::store(lanes, &F::join(lanes, &y)));
-            for (i, &[into, _]) in pairs.iter().enumerate() {
-                if chord.left_out >> i & 1 == 0 {
-                    self.slots[into as usize] = Slot { x: x[i], y: y[i] };
+            for lane in 0..L::LANES {
+                if chord.left_out >> lane & 1 == 0 {
+                    self.slots[pairs[lane][0] as usize] = Slot { x: x[lane], y: y[lane] };
                 }
             }
         }

@@ -329,6 +329,22 @@ impl Avx2 {
         self.finish::<M>(&mut columns)
     }
 
+    /// Of two pairs of tight values: sixteen products below `2^58` are as much as eight with a loose factor twice as large.
+    #[inline(always)]
+    fn sum_of_products<M: Modulus>(self, [a, b]: [&Limbs; 2], [c, d]: [&Limbs; 2]) -> Tight {
+        let mut columns = [self.all(0); N_LIMBS];
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            unroll!(J in [0 1 2 3 4 5 6 7 8] {
+                let both = self.plus(self.times::<J>(a[I], b), self.times::<J>(c[I], d));
+                columns[J] = self.plus(columns[J], both);
+            });
+            if I + 1 < N_LIMBS {
+                self.drop_column::<M>(&mut columns);
+            }
+        });
+        self.finish::<M>(&mut columns)
+    }
+
     /// Row `i` holds the products of limb `i` with itself and the limbs above it, each of these for two.
     #[inline(always)]
     fn product_with_itself<M: Modulus>(self, Tight(a): &Tight) -> Tight {
@@ -350,6 +366,15 @@ impl Avx2 {
 }
 
 impl Avx2 {
+    /// `a + b`, for `b` with limbs below `2^30`.
+    #[inline(always)]
+    fn add_loose(self, Tight(mut sum): Tight, b: &Loose) -> Loose {
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            sum[I] = self.plus(sum[I], b.0[I]);
+        });
+        Loose(sum)
+    }
+
     /// Not inlined, here as in `square`: limbs come from memory and go there anyway, and the processor's cache of decoded
     /// instructions holds one copy instead of one a product.
     #[inline(always)]
@@ -472,6 +497,32 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn mul_add<M: Modulus>(self, a: &Loose, b: &Tight, c: &Loose) -> Loose {
+        self.add_loose(self.mul_loose::<M>(a, b), c)
+    }
+
+    #[inline(always)]
+    fn mul_two<M: Modulus>(self, [a, b]: [&Tight; 2], [c, d]: [&Tight; 2]) -> Tight {
+        #[inline(never)]
+        #[target_feature(enable = "avx2")]
+        fn sum<M: Modulus>(lanes: Avx2, ab: [&Limbs; 2], cd: [&Limbs; 2]) -> Tight {
+            lanes.sum_of_products::<M>(ab, cd)
+        }
+        // SAFETY: a value of this type exists only where the processor has AVX2.
+        unsafe { sum::<M>(self, [&a.0, &b.0], [&c.0, &d.0]) }
+    }
+
+    #[inline(always)]
+    fn mul_two_add<M: Modulus>(self, ab: [&Tight; 2], cd: [&Tight; 2], e: &Loose) -> Loose {
+        self.add_loose(self.mul_two::<M>(ab, cd), e)
+    }
+
+    #[inline(always)]
+    fn square_add<M: Modulus>(self, a: &Tight, c: &Loose) -> Loose {
+        self.add_loose(self.square::<M>(a), c)
+    }
+
+    #[inline(always)]
     fn square<M: Modulus>(self, a: &Tight) -> Tight {
         #[inline(never)]
         #[target_feature(enable = "avx2")]
@@ -534,13 +585,23 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn sub_twice_and<M: Modulus>(self, a: &Tight, b: &Tight, c: &Loose) -> Loose {
-        let mut difference = a.0;
+    fn neg<M: Modulus>(self, a: &Tight) -> Loose {
+        let mut negated = a.0;
         unroll!(I in [0 1 2 3 4 5 6 7 8] {
-            let taken = self.plus(self.plus(b.0[I], b.0[I]), c.0[I]);
-            difference[I] = self.plus(a.0[I], self.minus(self.all(Of::<M>::SEVEN_P[I]), taken));
+            negated[I] = self.minus(self.all(Of::<M>::THREE_P[I]), a.0[I]);
         });
-        Loose(self.carry(difference))
+        Loose(negated)
+    }
+
+    #[inline(always)]
+    fn neg_twice_and<M: Modulus>(self, a: &Tight, b: &Loose) -> Loose {
+        let mut negated = a.0;
+        unroll!(I in [0 1 2 3 4 5 6 7 8] {
+            let taken = self.plus(self.plus(a.0[I], a.0[I]), b.0[I]);
+            negated[I] = self.minus(self.all(Of::<M>::SEVEN_P[I]), taken);
+        });
+        // Limbs above 2^31: too much for a loose value.
+        Loose(self.carry(negated))
     }
 
     /// Takes `q p` off, with `q` the quotient of the highest limbs rounded down.

@@ -1,6 +1,6 @@
 //! Eight lanes of five 52-bit limbs: `vpmadd52luq` and `vpmadd52huq` add the lower and the upper half of a 104-bit product.
 //!
-//! Columns take at most twenty halves below `2^52` and a carry, far below `2^64`. The multiplier reads only 52 bits of a limb, so
+//! Columns take at most thirty halves below `2^52` and a carry, far below `2^64`. The multiplier reads only 52 bits of a limb, so
 //! a loose value is carried before it is multiplied; what is only reduced carries once, at the end.
 
 use core::arch::x86_64::{
@@ -40,9 +40,93 @@ impl Avx512 {
 #[derive(Clone, Copy)]
 pub(in crate::cpu) struct Tight(Limbs);
 
-/// Limbs with a sign, of a magnitude below `2^57`; their value is not negative.
+/// Limbs with a sign, of a magnitude below `2^58`; their value is not negative.
 #[derive(Clone, Copy)]
 pub(in crate::cpu) struct Loose(Limbs);
+
+/// The columns of a product of limbs, or of a sum of products, of which a reduction asks one by one.
+trait Columns: Copy {
+    /// Whether column 0 may have more than 52 bits.
+    const CARRIES_AT_ONCE: bool;
+
+    /// Column `C` and `start`, as the sum of two.
+    fn column<const C: usize>(self, lanes: Avx512, start: V) -> [V; 2];
+}
+
+/// `a b`. Of factors only the lowest 52 bits of a limb are read.
+#[derive(Clone, Copy)]
+struct Product<'a>(&'a Limbs, &'a Limbs);
+
+impl Columns for Product<'_> {
+    const CARRIES_AT_ONCE: bool = false;
+
+    #[inline(always)]
+    fn column<const C: usize>(self, lanes: Avx512, start: V) -> [V; 2] {
+        let Self(a, b) = self;
+        let mut sum = start;
+        unroll!(I in [0 1 2 3 4] {
+            let other = C.wrapping_sub(I + 1);
+            if other < N_LIMBS {
+                sum = lanes.add_high(sum, a[I], b[other]);
+            }
+        });
+        unroll!(I in [0 1 2 3 4] {
+            let other = C.wrapping_sub(I);
+            if other < N_LIMBS {
+                sum = lanes.add_low(sum, a[I], b[other]);
+            }
+        });
+        [sum, lanes.all(0)]
+    }
+}
+
+/// `a b + c d`.
+#[derive(Clone, Copy)]
+struct TwoProducts<'a>(Product<'a>, Product<'a>);
+
+impl Columns for TwoProducts<'_> {
+    const CARRIES_AT_ONCE: bool = true;
+
+    #[inline(always)]
+    fn column<const C: usize>(self, lanes: Avx512, start: V) -> [V; 2] {
+        let [one, _] = self.0.column::<C>(lanes, start);
+        let [other, _] = self.1.column::<C>(lanes, lanes.all(0));
+        [one, other]
+    }
+}
+
+/// `a^2`: the products of different limbs once, and counted twice.
+#[derive(Clone, Copy)]
+struct Square<'a>(&'a Limbs);
+
+impl Columns for Square<'_> {
+    const CARRIES_AT_ONCE: bool = false;
+
+    #[inline(always)]
+    fn column<const C: usize>(self, lanes: Avx512, start: V) -> [V; 2] {
+        let Self(a) = self;
+        let mut half = lanes.all(0);
+        unroll!(I in [0 1 2 3 4] {
+            let other = C.wrapping_sub(I + 1);
+            if I < other && other < N_LIMBS {
+                half = lanes.add_high(half, a[I], a[other]);
+            }
+        });
+        unroll!(I in [0 1 2 3 4] {
+            let other = C.wrapping_sub(I);
+            if I < other && other < N_LIMBS {
+                half = lanes.add_low(half, a[I], a[other]);
+            }
+        });
+        // Doubled at once where the column is waited for; above, the second half is where the folds start from.
+        let (other, rest) = if C < N_LIMBS { (half, lanes.all(0)) } else { (lanes.all(0), half) };
+        let sum = lanes.plus(lanes.plus(half, other), start);
+        match C % 2 {
+            0 => [lanes.add_low(sum, a[C / 2], a[C / 2]), rest],
+            _ => [lanes.add_high(sum, a[C / 2], a[C / 2]), rest],
+        }
+    }
+}
 
 const fn split_value([w0, w1, w2, w3]: [u64; 4]) -> LimbValues {
     [
@@ -79,6 +163,29 @@ impl<M: Modulus> Of<M> {
     /// `floor(2^82 / (p_4 + 65))`, for the quotient by `p` of a value's highest limb without its lowest 30 bits. One more than
     /// `p_4` for the rest of `p`, and what a loose value's lower limbs may take off the highest.
     const RECIPROCAL: u64 = ((1u128 << 82) / (Self::P[N_LIMBS - 1] as u128 + 65)) as u64;
+
+    /// `1 / 2^156`, `1 / 2^104` and `1 / 2^52` modulo `p`: what the three lowest limbs of a product are worth at `2^156`.
+    const FOLDS: [LimbValues; 3] = {
+        let third = Self::shifted([1, 0, 0, 0, 0]);
+        let second = Self::shifted(third);
+        [Self::shifted(second), second, third]
+    };
+
+    /// `value / 2^52` modulo `p`, below `p` if `value` is.
+    const fn shifted(value: LimbValues) -> LimbValues {
+        let digit = value[0].wrapping_mul(Self::NEGATED_INVERSE) & MASK;
+        let mut limbs = [0; N_LIMBS];
+        let mut carry = (value[0] as u128 + digit as u128 * Self::P[0] as u128) >> LIMB_BITS;
+        let mut i = 1;
+        while i < N_LIMBS {
+            let limb = value[i] as u128 + digit as u128 * Self::P[i] as u128 + carry;
+            limbs[i - 1] = limb as u64 & MASK;
+            carry = limb >> LIMB_BITS;
+            i += 1;
+        }
+        limbs[N_LIMBS - 1] = carry as u64;
+        limbs
+    }
 
     const fn multiple(k: u64) -> LimbValues {
         let mut limbs = [0; N_LIMBS];
@@ -211,6 +318,96 @@ impl Avx512 {
         });
         limbs
     }
+
+    /// The same for a factor, which may keep what it has carried above its 52 bits.
+    #[inline(always)]
+    fn factor(self, Loose(limbs): &Loose) -> Limbs {
+        let mut limbs = *limbs;
+        unroll!(I in [0 1 2 3] {
+            limbs[I + 1] = self.plus(limbs[I + 1], self.right_signed::<52>(limbs[I]));
+        });
+        limbs
+    }
+
+    /// Adds limb `J` of what the three lowest limbs of a product are worth at `2^156`.
+    #[inline(always)]
+    fn fold<M: Modulus, const J: usize>(self, mut sum: V, low: [V; 3]) -> V {
+        unroll!(I in [0 1 2] {
+            if J < N_LIMBS {
+                sum = self.add_low(sum, low[I], self.all(Of::<M>::FOLDS[I][J]));
+            }
+            if J > 0 {
+                sum = self.add_high(sum, low[I], self.all(Of::<M>::FOLDS[I][J - 1]));
+            }
+        });
+        sum
+    }
+
+    /// `product / 2^260 + above`, below `p + product / 2^260 + above` up to `2^-50 p`.
+    ///
+    /// The three lowest limbs are replaced by multiples of `1 / 2^156`, all at once; the next two are made zero by multiples of
+    /// `p`, one after the other. Columns 3 and 4 start from `2^52 - 1`, so that what they carry is rounded up: this is the carry
+    /// once `digit p` has been added, whose lowest limb is then never needed.
+    #[inline(always)]
+    fn montgomery<M: Modulus, C: Columns>(self, product: C, Loose(above): &Loose) -> Loose {
+        let (zero, mask) = (self.all(0), self.all(MASK));
+        let inverse = self.all(Of::<M>::NEGATED_INVERSE);
+        let p = &Of::<M>::P;
+
+        let [sum, rest] = product.column::<0>(self, zero);
+        let low0 = self.plus(sum, rest);
+        let carried = if C::CARRIES_AT_ONCE { self.right::<52>(low0) } else { zero };
+        let [sum, rest] = product.column::<1>(self, carried);
+        let low1 = self.plus(sum, rest);
+        let [sum, rest] = product.column::<2>(self, zero);
+        let low2 = self.plus(self.plus(sum, rest), self.right::<52>(low1));
+        let low = [low0, low1, low2];
+
+        // Products and folds are added up apart, so that they do not wait for each other.
+        let mut sums = [zero; 2 * N_LIMBS];
+        let mut folds = [zero; 2 * N_LIMBS];
+        let [sum, rest] = product.column::<3>(self, mask);
+        sums[3] = self.plus(sum, self.fold::<M, 0>(self.plus(rest, self.right::<52>(low2)), low));
+        let [sum, rest] = product.column::<4>(self, zero);
+        sums[4] = self.plus(sum, self.fold::<M, 1>(self.plus(rest, mask), low));
+        unroll!(I in [5 6 7] {
+            let [sum, rest] = product.column::<I>(self, above[I - 5]);
+            sums[I] = sum;
+            folds[I] = self.fold::<M, { I - 3 }>(rest, low);
+        });
+        let [sum, rest] = product.column::<8>(self, above[3]);
+        sums[8] = self.plus(self.fold::<M, 5>(sum, low), rest);
+        let [sum, rest] = product.column::<9>(self, above[4]);
+        sums[9] = self.plus(sum, rest);
+
+        // Started from `-1 / p`, to make up for `2^52 - 1` in the column.
+        let digit3 = self.add_low(inverse, sums[3], inverse);
+        let carried = self.add_high(self.right::<52>(sums[3]), digit3, self.all(p[0]));
+        sums[4] = self.plus(self.add_low(sums[4], digit3, self.all(p[1])), carried);
+        let digit4 = self.add_low(inverse, sums[4], inverse);
+        let carried = self.add_high(self.right::<52>(sums[4]), digit4, self.all(p[0]));
+        unroll!(J in [1 2 3 4] {
+            if J > 1 {
+                sums[J + 3] = self.add_low(sums[J + 3], digit3, self.all(p[J]));
+            }
+            sums[J + 4] = self.add_high(sums[J + 4], digit3, self.all(p[J]));
+        });
+        unroll!(J in [1 2 3 4] {
+            sums[J + 4] = self.add_low(sums[J + 4], digit4, self.all(p[J]));
+            sums[J + 5] = self.add_high(sums[J + 5], digit4, self.all(p[J]));
+        });
+        sums[5] = self.plus(sums[5], carried);
+        unroll!(I in [5 6 7] {
+            sums[I] = self.plus(sums[I], folds[I]);
+        });
+        let [.., s5, s6, s7, s8, s9] = sums;
+        Loose([s5, s6, s7, s8, s9])
+    }
+
+    #[inline(always)]
+    fn zero(self) -> Loose {
+        Loose([self.all(0); N_LIMBS])
+    }
 }
 
 impl Lanes for Avx512 {
@@ -309,70 +506,39 @@ impl Lanes for Avx512 {
         Tight(self.carry(a.0))
     }
 
-    /// Row by row; lower and upper halves go to columns of their own, so that no two additions in a line wait for each other.
     #[inline(always)]
     fn mul<M: Modulus>(self, a: &Tight, b: &Tight) -> Tight {
-        let zero = self.all(0);
-        let mut columns = [zero; N_LIMBS + 1];
-        unroll!(I in [0 1 2 3 4] {
-            let mut above = [zero; N_LIMBS + 1];
-            columns[0] = self.add_low(columns[0], a.0[I], b.0[0]);
-            let digit = self.add_low(zero, columns[0], self.all(Of::<M>::NEGATED_INVERSE));
-            unroll!(J in [1 2 3 4] {
-                columns[J] = self.add_low(columns[J], a.0[I], b.0[J]);
-            });
-            unroll!(J in [0 1 2 3 4] {
-                above[J + 1] = self.add_high(above[J + 1], a.0[I], b.0[J]);
-            });
-            unroll!(J in [0 1 2 3 4] {
-                columns[J] = self.add_low(columns[J], digit, self.all(Of::<M>::P[J]));
-                above[J + 1] = self.add_high(above[J + 1], digit, self.all(Of::<M>::P[J]));
-            });
-            columns[1] = self.plus(columns[1], self.right::<52>(columns[0]));
-            unroll!(J in [0 1 2 3 4] {
-                columns[J] = self.plus(columns[J + 1], above[J + 1]);
-            });
-            columns[N_LIMBS] = zero;
-        });
-        let [c0, c1, c2, c3, c4, _] = columns;
-        Tight(self.carry([c0, c1, c2, c3, c4]))
+        self.tight(&self.montgomery::<M, _>(Product(&a.0, &b.0), &self.zero()))
     }
 
     #[inline(always)]
     fn mul_loose<M: Modulus>(self, a: &Loose, b: &Tight) -> Tight {
-        self.mul::<M>(&self.tight(a), b)
+        self.tight(&self.mul_add::<M>(a, b, &self.zero()))
     }
 
-    /// The products of different limbs once, doubled, and the squares.
     #[inline(always)]
-    fn square<M: Modulus>(self, Tight(a): &Tight) -> Tight {
-        let zero = self.all(0);
-        let mut columns = [zero; 2 * N_LIMBS];
-        unroll!(I in [0 1 2 3 4] {
-            unroll!(J in [1 2 3 4] {
-                if J > I {
-                    columns[I + J] = self.add_low(columns[I + J], a[I], a[J]);
-                    columns[I + J + 1] = self.add_high(columns[I + J + 1], a[I], a[J]);
-                }
-            });
-        });
-        for column in &mut columns {
-            *column = self.plus(*column, *column);
-        }
-        unroll!(I in [0 1 2 3 4] {
-            columns[2 * I] = self.add_low(columns[2 * I], a[I], a[I]);
-            columns[2 * I + 1] = self.add_high(columns[2 * I + 1], a[I], a[I]);
-        });
-        unroll!(I in [0 1 2 3 4] {
-            let digit = self.add_low(zero, columns[I], self.all(Of::<M>::NEGATED_INVERSE));
-            unroll!(J in [0 1 2 3 4] {
-                columns[I + J] = self.add_low(columns[I + J], digit, self.all(Of::<M>::P[J]));
-                columns[I + J + 1] = self.add_high(columns[I + J + 1], digit, self.all(Of::<M>::P[J]));
-            });
-            columns[I + 1] = self.plus(columns[I + 1], self.right::<52>(columns[I]));
-        });
-        let [.., c0, c1, c2, c3, c4] = columns;
-        Tight(self.carry([c0, c1, c2, c3, c4]))
+    fn mul_add<M: Modulus>(self, a: &Loose, b: &Tight, c: &Loose) -> Loose {
+        self.montgomery::<M, _>(Product(&self.factor(a), &b.0), c)
+    }
+
+    #[inline(always)]
+    fn mul_two<M: Modulus>(self, ab: [&Tight; 2], cd: [&Tight; 2]) -> Tight {
+        self.tight(&self.mul_two_add::<M>(ab, cd, &self.zero()))
+    }
+
+    #[inline(always)]
+    fn mul_two_add<M: Modulus>(self, [a, b]: [&Tight; 2], [c, d]: [&Tight; 2], e: &Loose) -> Loose {
+        self.montgomery::<M, _>(TwoProducts(Product(&a.0, &b.0), Product(&c.0, &d.0)), e)
+    }
+
+    #[inline(always)]
+    fn square<M: Modulus>(self, a: &Tight) -> Tight {
+        self.tight(&self.square_add::<M>(a, &self.zero()))
+    }
+
+    #[inline(always)]
+    fn square_add<M: Modulus>(self, a: &Tight, c: &Loose) -> Loose {
+        self.montgomery::<M, _>(Square(&a.0), c)
     }
 
     #[inline(always)]
@@ -422,13 +588,18 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn sub_twice_and<M: Modulus>(self, a: &Tight, b: &Tight, c: &Loose) -> Loose {
-        let mut difference = a.0;
+    fn neg<M: Modulus>(self, a: &Tight) -> Loose {
+        self.sub::<M>(&Tight([self.all(0); N_LIMBS]), a)
+    }
+
+    #[inline(always)]
+    fn neg_twice_and<M: Modulus>(self, a: &Tight, b: &Loose) -> Loose {
+        let mut negated = a.0;
         unroll!(I in [0 1 2 3 4] {
-            let taken = self.plus(self.plus(b.0[I], b.0[I]), c.0[I]);
-            difference[I] = self.plus(self.minus(a.0[I], taken), self.all(Of::<M>::SEVEN_P[I]));
+            let taken = self.plus(self.plus(a.0[I], a.0[I]), b.0[I]);
+            negated[I] = self.minus(self.all(Of::<M>::SEVEN_P[I]), taken);
         });
-        Loose(difference)
+        Loose(negated)
     }
 
     /// Takes `q p` off, with `q` the quotient of the highest limbs rounded down.

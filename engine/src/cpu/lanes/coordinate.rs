@@ -42,7 +42,13 @@ pub(in crate::cpu) trait Coordinate: Field {
 
     fn times<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Tight<L>;
     fn times_loose<L: Lanes>(lanes: L, a: &Self::Loose<L>, b: &Self::Tight<L>) -> Self::Tight<L>;
-    fn squared<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Tight<L>;
+    fn times_add<L: Lanes>(
+        lanes: L,
+        a: &Self::Loose<L>,
+        b: &Self::Tight<L>,
+        c: &Self::Loose<L>,
+    ) -> Self::Loose<L>;
+    fn squared_add<L: Lanes>(lanes: L, a: &Self::Tight<L>, c: &Self::Loose<L>) -> Self::Loose<L>;
     fn minus<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Loose<L>;
     fn signed_minus<L: Lanes>(
         lanes: L,
@@ -51,12 +57,8 @@ pub(in crate::cpu) trait Coordinate: Field {
         b: &Self::Tight<L>,
     ) -> Self::Loose<L>;
     fn four_times_minus<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Tight<L>) -> Self::Loose<L>;
-    fn minus_twice_and<L: Lanes>(
-        lanes: L,
-        a: &Self::Tight<L>,
-        b: &Self::Tight<L>,
-        c: &Self::Loose<L>,
-    ) -> Self::Loose<L>;
+    fn negated<L: Lanes>(lanes: L, a: &Self::Tight<L>) -> Self::Loose<L>;
+    fn negated_twice_and<L: Lanes>(lanes: L, a: &Self::Tight<L>, b: &Self::Loose<L>) -> Self::Loose<L>;
     fn reduced<L: Lanes>(lanes: L, a: &Self::Loose<L>) -> Self::Tight<L>;
 }
 
@@ -156,8 +158,13 @@ impl<M: Modulus> Coordinate for M {
     }
 
     #[inline(always)]
-    fn squared<L: Lanes>(lanes: L, a: &L::Tight) -> L::Tight {
-        lanes.square::<M>(a)
+    fn times_add<L: Lanes>(lanes: L, a: &L::Loose, b: &L::Tight, c: &L::Loose) -> L::Loose {
+        lanes.mul_add::<M>(a, b, c)
+    }
+
+    #[inline(always)]
+    fn squared_add<L: Lanes>(lanes: L, a: &L::Tight, c: &L::Loose) -> L::Loose {
+        lanes.square_add::<M>(a, c)
     }
 
     #[inline(always)]
@@ -176,8 +183,13 @@ impl<M: Modulus> Coordinate for M {
     }
 
     #[inline(always)]
-    fn minus_twice_and<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Tight, c: &L::Loose) -> L::Loose {
-        lanes.sub_twice_and::<M>(a, b, c)
+    fn negated<L: Lanes>(lanes: L, a: &L::Tight) -> L::Loose {
+        lanes.neg::<M>(a)
+    }
+
+    #[inline(always)]
+    fn negated_twice_and<L: Lanes>(lanes: L, a: &L::Tight, b: &L::Loose) -> L::Loose {
+        lanes.neg_twice_and::<M>(a, b)
     }
 
     #[inline(always)]
@@ -279,15 +291,10 @@ impl Coordinate for Fq2 {
         [lanes.loose(&a[0]), lanes.loose(&a[1])]
     }
 
-    /// Three products: `(a_0 + a_1)(b_0 + b_1) - a_0 b_0 - a_1 b_1` is the second component.
     #[inline(always)]
-    fn times<L: Lanes>(lanes: L, a: &[L::Tight; 2], b: &[L::Tight; 2]) -> [L::Tight; 2] {
-        let low = lanes.mul::<Fq>(&a[0], &b[0]);
-        let high = lanes.mul::<Fq>(&a[1], &b[1]);
-        let b_sum = lanes.tight(&lanes.add(&b[0], &b[1]));
-        let cross = lanes.mul_loose::<Fq>(&lanes.add(&a[0], &a[1]), &b_sum);
-        let cross = lanes.sub_two::<Fq>(&cross, &low, &high);
-        [lanes.reduce::<Fq>(&lanes.sub::<Fq>(&low, &high)), lanes.reduce::<Fq>(&cross)]
+    fn times<L: Lanes>(lanes: L, [a0, a1]: &[L::Tight; 2], [b0, b1]: &[L::Tight; 2]) -> [L::Tight; 2] {
+        let minus_b1 = lanes.tight(&lanes.neg::<Fq>(b1));
+        [lanes.mul_two::<Fq>([a0, b0], [a1, &minus_b1]), lanes.mul_two::<Fq>([a0, b1], [a1, b0])]
     }
 
     #[inline(always)]
@@ -295,12 +302,30 @@ impl Coordinate for Fq2 {
         Self::times(lanes, &[lanes.tight(&a[0]), lanes.tight(&a[1])], b)
     }
 
+    #[inline(always)]
+    fn times_add<L: Lanes>(
+        lanes: L,
+        a: &[L::Loose; 2],
+        [b0, b1]: &[L::Tight; 2],
+        c: &[L::Loose; 2],
+    ) -> [L::Loose; 2] {
+        let [a0, a1] = &[lanes.tight(&a[0]), lanes.tight(&a[1])];
+        let minus_b1 = lanes.tight(&lanes.neg::<Fq>(b1));
+        [
+            lanes.mul_two_add::<Fq>([a0, b0], [a1, &minus_b1], &c[0]),
+            lanes.mul_two_add::<Fq>([a0, b1], [a1, b0], &c[1]),
+        ]
+    }
+
     /// `(a_0 + a_1)(a_0 - a_1)` and `2 a_0 a_1`.
     #[inline(always)]
-    fn squared<L: Lanes>(lanes: L, a: &[L::Tight; 2]) -> [L::Tight; 2] {
+    fn squared_add<L: Lanes>(lanes: L, a: &[L::Tight; 2], c: &[L::Loose; 2]) -> [L::Loose; 2] {
         let (sum, difference) = (lanes.add(&a[0], &a[1]), lanes.sub::<Fq>(&a[0], &a[1]));
         let twice = lanes.add(&a[0], &a[0]);
-        [lanes.mul_loose::<Fq>(&sum, &lanes.tight(&difference)), lanes.mul_loose::<Fq>(&twice, &a[1])]
+        [
+            lanes.mul_add::<Fq>(&sum, &lanes.tight(&difference), &c[0]),
+            lanes.mul_add::<Fq>(&twice, &a[1], &c[1]),
+        ]
     }
 
     #[inline(always)]
@@ -324,13 +349,13 @@ impl Coordinate for Fq2 {
     }
 
     #[inline(always)]
-    fn minus_twice_and<L: Lanes>(
-        lanes: L,
-        a: &[L::Tight; 2],
-        b: &[L::Tight; 2],
-        c: &[L::Loose; 2],
-    ) -> [L::Loose; 2] {
-        [lanes.sub_twice_and::<Fq>(&a[0], &b[0], &c[0]), lanes.sub_twice_and::<Fq>(&a[1], &b[1], &c[1])]
+    fn negated<L: Lanes>(lanes: L, a: &[L::Tight; 2]) -> [L::Loose; 2] {
+        [lanes.neg::<Fq>(&a[0]), lanes.neg::<Fq>(&a[1])]
+    }
+
+    #[inline(always)]
+    fn negated_twice_and<L: Lanes>(lanes: L, a: &[L::Tight; 2], b: &[L::Loose; 2]) -> [L::Loose; 2] {
+        [lanes.neg_twice_and::<Fq>(&a[0], &b[0]), lanes.neg_twice_and::<Fq>(&a[1], &b[1])]
     }
 
     #[inline(always)]

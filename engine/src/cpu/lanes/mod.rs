@@ -125,8 +125,21 @@ pub(super) trait Lanes: Copy + Send + Sync + 'static {
     fn mul<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight) -> Self::Tight;
     /// `a b / 2^260`.
     fn mul_loose<M: Modulus>(self, a: &Self::Loose, b: &Self::Tight) -> Self::Tight;
+    /// `a b / 2^260 + c`, for `c` of [`Self::neg`] or [`Self::neg_twice_and`].
+    fn mul_add<M: Modulus>(self, a: &Self::Loose, b: &Self::Tight, c: &Self::Loose) -> Self::Loose;
+    /// `(a b + c d) / 2^260`.
+    fn mul_two<M: Modulus>(self, ab: [&Self::Tight; 2], cd: [&Self::Tight; 2]) -> Self::Tight;
+    /// `(a b + c d) / 2^260 + e`, for `e` as in [`Self::mul_add`].
+    fn mul_two_add<M: Modulus>(
+        self,
+        ab: [&Self::Tight; 2],
+        cd: [&Self::Tight; 2],
+        e: &Self::Loose,
+    ) -> Self::Loose;
     /// `a^2 / 2^260`.
     fn square<M: Modulus>(self, a: &Self::Tight) -> Self::Tight;
+    /// `a^2 / 2^260 + c`, for `c` as in [`Self::mul_add`].
+    fn square_add<M: Modulus>(self, a: &Self::Tight, c: &Self::Loose) -> Self::Loose;
     /// `a + b`.
     fn add(self, a: &Self::Tight, b: &Self::Tight) -> Self::Loose;
     /// `a - b + 3 p`, for `b < 2 p`.
@@ -138,8 +151,10 @@ pub(super) trait Lanes: Copy + Send + Sync + 'static {
     /// `a - b - c + 5 p`, for `b, c < 2 p`.
     fn sub_two<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight, c: &Self::Tight) -> Self::Loose;
 
-    /// `a - 2 b - c + 7 p`, for `b < 1.01 p` and `c` a difference of two values below `1.01 p` by [`Self::sub`].
-    fn sub_twice_and<M: Modulus>(self, a: &Self::Tight, b: &Self::Tight, c: &Self::Loose) -> Self::Loose;
+    /// `3 p - a`, for `a < 2 p`.
+    fn neg<M: Modulus>(self, a: &Self::Tight) -> Self::Loose;
+    /// `7 p - 2 a - b`, for `a < 1.01 p` and `b` what [`Self::sub`] makes of two values below `1.01 p`.
+    fn neg_twice_and<M: Modulus>(self, a: &Self::Tight, b: &Self::Loose) -> Self::Loose;
 
     /// The same element below `1.01 p`; any value below `64 p`.
     fn reduce<M: Modulus>(self, a: &Self::Loose) -> Self::Tight;
@@ -158,14 +173,14 @@ const fn negated_inverse(p: u64) -> u64 {
     inverse.wrapping_neg()
 }
 
-/// Asks for the line of the cache in which a value begins, ahead of its use.
+/// Asks for the line of the cache in which a value begins, ahead of its use. Any address will do.
 #[inline(always)]
-pub(super) fn prefetch<T>(value: &T) {
+pub(super) fn prefetch<T>(value: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 processor has the instruction, and it does not fault.
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast());
+        _mm_prefetch::<_MM_HINT_T0>(value.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
@@ -293,7 +308,7 @@ mod tests {
     }
 
     impl<L: Lanes, M: Modulus> Kernel for All<'_, L, M> {
-        type Output = (Vec<[Rows; 15]>, Vec<u32>);
+        type Output = (Vec<[Rows; 19]>, Vec<u32>);
 
         #[inline(always)]
         fn run(self) -> Self::Output {
@@ -324,7 +339,11 @@ mod tests {
                     store(lanes.sub_two::<M>(&product, &a, &b)),
                     store(lanes.four_times_sub::<M>(&a, &b)),
                     store(lanes.signed_sub::<M>(0b0101_0101, &a, &b)),
-                    store(lanes.sub_twice_and::<M>(&product, &a, &difference)),
+                    store(lanes.mul_add::<M>(&difference, &a, &lanes.neg_twice_and::<M>(&a, &difference))),
+                    store(lanes.mul_add::<M>(&difference, &a, &lanes.neg::<M>(&b))),
+                    store(lanes.square_add::<M>(&a, &lanes.neg::<M>(&b))),
+                    tight(lanes.mul_two::<M>([&a, &b], [&lanes.tight(&difference), &product])),
+                    store(lanes.mul_two_add::<M>([&a, &b], [&product, &a], &lanes.neg::<M>(&b))),
                     tight(lanes.mul_loose::<M>(&lanes.four_times_sub::<M>(&a, &b), &b)),
                     tight(lanes.mul_loose::<M>(&difference, &lanes.reduce::<M>(&large))),
                     tight(lanes.mul::<M>(&lanes.tight(&difference), &lanes.reduce::<M>(&large))),
@@ -363,7 +382,11 @@ mod tests {
                 product - a - b,
                 (a - b) * four,
                 if i % 2 == 0 { -a - b } else { a - b },
-                product - a - a - (a - b),
+                (a - b) * a * sixteenth - a.double() - (a - b),
+                (a - b) * a * sixteenth - b,
+                a.square() * sixteenth - b,
+                product + (a - b) * product * sixteenth,
+                product + product * a * sixteenth - b,
                 (a - b) * four * b * sixteenth,
                 (a - b) * large * sixteenth,
                 (a - b) * large * sixteenth,
