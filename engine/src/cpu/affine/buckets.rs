@@ -245,3 +245,105 @@ impl<A: Adder> Drop for Buckets<A> {
         self.order.zeroize();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
+    use ark_ec::{AffineRepr, CurveGroup};
+    use ark_ff::Zero;
+
+    use super::super::{Portable, Vector};
+    use super::*;
+    use crate::cpu::lanes::{Width, with_lanes};
+    use crate::points::{G1, PackedPoint};
+
+    const N: usize = 5 * ASIDE / 2;
+
+    /// `k + 1` times the generator, for index `k`; every seventh is infinity.
+    fn points() -> Vec<PackedPoint> {
+        let generator = G1Affine::generator();
+        let multiples =
+            core::iter::successors(Some(generator.into()), |last: &G1Projective| Some(*last + generator));
+        let points = multiples
+            .take(N)
+            .enumerate()
+            .map(|(k, point)| if k % 7 == 6 { G1Projective::zero() } else { point });
+        let points: Vec<_> = points.collect();
+        G1Projective::normalize_batch(&points).iter().map(PackedPoint::pack).collect()
+    }
+
+    fn check<A: Adder<Field = Fq>>(adder: impl Fn() -> A, points: &[PackedPoint]) {
+        let multiple = |k: u64| (G1Affine::generator() * Fr::from(k)).into_affine();
+        // Many buckets, few of which copies are kept, one, two, and some that are crowded while others are empty.
+        type Family = (usize, fn(usize) -> usize);
+        let families: [Family; 6] = [
+            (4097, |i| i * 7919 % 4097),
+            (9, |i| i % 9),
+            (4097, |_| 5),
+            (129, |i| i % 2 * 128),
+            (2, |_| 1),
+            (1025, |i| if i % 3 == 0 { i % 1025 } else { 1024 }),
+        ];
+        for (n_buckets, bucket) in families {
+            for n in [0, 1, 2, 300, N] {
+                let pairs = || (0..n).map(|i| [bucket(i) as u32, (i << 1 | usize::from(i % 5 == 0)) as u32]);
+                let starts = [None, Some(7)];
+                for start in starts {
+                    let mut buckets = Buckets::new(adder(), n, n_buckets, |adder, slot| match start {
+                        Some(first) => {
+                            let start = multiple(first + slot as u64);
+                            adder.enter(start.x, start.y, 0)
+                        }
+                        None => A::INFINITY,
+                    });
+                    // In two calls, the second of which ends with batches that are not full.
+                    buckets.add(points, pairs().take(n / 3));
+                    buckets.add(points, pairs().skip(n / 3));
+                    let n_slots = n_buckets * buckets.n_copies();
+                    let mut expected: i128 = pairs()
+                        .filter(|[_, entry]| (entry >> 1) % 7 != 6)
+                        .map(|[bucket, entry]| {
+                            let term = i128::from(bucket) * i128::from((entry >> 1) + 1);
+                            if entry & 1 == 1 { -term } else { term }
+                        })
+                        .sum();
+                    if let Some(first) = start {
+                        let of_slot = |slot: usize| (slot % n_buckets) as u64 * (first + slot as u64);
+                        expected += (0..n_slots).map(|slot| i128::from(of_slot(slot))).sum::<i128>();
+                    }
+                    let magnitude = G1Affine::generator() * Fr::from(expected.unsigned_abs());
+                    let expected = if expected < 0 { -magnitude } else { magnitude };
+                    let got = buckets.weighted_sum::<G1>(points);
+                    assert_eq!(got, expected, "{n} points in {n_buckets} buckets, {start:?}");
+                }
+            }
+        }
+    }
+
+    /// However points fall into buckets, at every width.
+    #[test]
+    fn any_distribution_is_summed() {
+        let points = points();
+        for width in Width::ALL.into_iter().filter(|width| width.is_available()) {
+            with_lanes!(
+                width,
+                |lanes| check(|| Vector::<_, Fq>::new(lanes), &points),
+                check(Portable::<Fq>::new, &points)
+            );
+        }
+    }
+
+    #[test]
+    fn copies_are_kept_where_they_pay() {
+        assert_eq!(Layout::new(1 << 20, (1 << 15) + 1).copies, 1);
+        assert!(Layout::new(1 << 20, (1 << 7) + 1).copies > 16);
+        assert_eq!(Layout::new(100, (1 << 7) + 1).copies, 1);
+        for n_buckets in [2, 3, 129, 1 << 10, (1 << 14) + 1, (1 << 15) + 1] {
+            for n_points in [0, 1, 1 << 10, 1 << 20, 1 << 30] {
+                let layout = Layout::new(n_points, n_buckets);
+                assert!(layout.n_slots() <= MAX_COPIED.max(n_buckets));
+                assert!((1..=BATCH).contains(&layout.batch));
+            }
+        }
+    }
+}

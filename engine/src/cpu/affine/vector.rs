@@ -282,10 +282,8 @@ impl<L: Lanes, F: Coordinate, O: Others<F>> Kernel for AddBatch<'_, L, F, O> {
             let y = Self::load(lanes, &pairs, |[into, _]| &self.slots[into as usize].y);
             let other = Self::load(lanes, &pairs, |[_, from]| self.others.get(self.slots, from).1);
             let rise = if O::SIGNED {
-                let mut negative = 0;
-                for lane in 0..L::LANES {
-                    negative |= self.others.sign(pairs[lane][1]) << lane;
-                }
+                let signs = pairs.iter().take(L::LANES).enumerate();
+                let negative = signs.fold(0, |all, (lane, [_, from])| all | self.others.sign(*from) << lane);
                 F::signed_minus(lanes, negative, &other, &y)
             } else {
                 F::minus(lanes, &other, &y)
