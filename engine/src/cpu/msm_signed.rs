@@ -55,13 +55,12 @@ pub(super) fn msm_signed(
     let n_tasks =
         n_threads.min((TASKS_A_THREAD * n_threads).div_ceil(rows.len())).min(points.len().div_ceil(MIN_TASK));
     let task_len = points.len().div_ceil(n_tasks);
-    let plan = Plan::new(task_len, bits.into());
     let row = |row: &&[i32]| {
         let task = |(points, words): (&[PackedPoint], &[i32])| {
             with_lanes!(
                 width,
-                |lanes| sum(|| Vector::<_, Fr>::new(lanes), plan, points, words),
-                sum(Portable::<Fr>::new, plan, points, words)
+                |lanes| sum(|| Vector::<_, Fr>::new(lanes), bits, points, words),
+                sum(Portable::<Fr>::new, bits, points, words)
             )
         };
         let tasks = points.as_slice().par_chunks(task_len).zip(row.par_chunks(task_len));
@@ -72,10 +71,11 @@ pub(super) fn msm_signed(
 
 fn sum<A: Adder<Field = Fr>>(
     adder: impl Fn() -> A,
-    plan: Plan,
+    bits: u8,
     points: &[PackedPoint],
     words: &[i32],
 ) -> Projective {
+    let plan = Plan::new::<A>(words.len(), bits.into());
     let window = |_| {
         Buckets::new(adder(), words.len(), plan.top_bucket() + 1, |adder, slot| {
             let (x, y) = start_points()[slot];
@@ -122,10 +122,10 @@ struct Plan {
 }
 
 impl Plan {
-    /// The width with the fewest additions for `n` points.
-    fn new(n: usize, bits: u32) -> Self {
+    /// The width that costs the least for `n` points.
+    fn new<A: Adder>(n: usize, bits: u32) -> Self {
         let plan = |window: u32| Self { window, n_windows: bits.div_ceil(window) as usize };
-        let cost = |plan: &Self| plan.n_windows * buckets_cost(n, plan.top_bucket() + 1);
+        let cost = |plan: &Self| plan.n_windows * buckets_cost::<A>(n, plan.top_bucket() + 1);
         (2..=MAX_WINDOW).map(plan).min_by_key(cost).expect("the range of widths is not empty")
     }
 

@@ -10,7 +10,7 @@
 use ark_ec::short_weierstrass::{Projective, SWCurveConfig};
 use zeroize::Zeroize;
 
-use super::{Adder, BATCH, FEW_BUCKETS, PackedOf, Slots, segments};
+use super::{Adder, BATCH, PackedOf, Slots, segments, weighted_sum_cost};
 use crate::cpu::lanes::Coordinate;
 
 /// Most points that are put aside before they are added up.
@@ -18,38 +18,49 @@ const ASIDE: usize = 1 << 14;
 /// Points fetched at a time, from anywhere in memory.
 const AHEAD: usize = 16;
 
-/// What an inversion costs, in additions.
-const INVERSION: usize = 32;
 /// So many copies of buckets at most that this many are left of each other.
 const MAX_COPIED: usize = 1 << 14;
+/// Points that are sorted and fetched in the time of an inversion.
+const SORTED_AN_INVERSION: usize = 53;
 
 /// How points fall into buckets at the least cost.
 #[derive(Clone, Copy)]
 struct Layout {
     n_buckets: usize,
     copies: usize,
-    /// Points of a batch.
+    /// Points of a batch. Zero: all points are put aside.
     batch: usize,
     /// In additions.
     cost: usize,
 }
 
 impl Layout {
-    fn new(n_points: usize, n_buckets: usize) -> Self {
-        let layout = |log_copies: u32| {
+    /// An inversion takes as long as `inversion` additions.
+    fn new(n_points: usize, n_buckets: usize, inversion: usize) -> Self {
+        // A tree has a batch a level, one more adds it to its bucket, and a run is some times longer than the average.
+        let trees = |n_aside: usize, n_slots: usize| {
+            inversion * n_aside / SORTED_AN_INVERSION
+                + inversion * (3 + (1 + n_aside / n_slots).ilog2() as usize)
+        };
+        let all_aside = Self {
+            n_buckets,
+            copies: 1,
+            batch: 0,
+            cost: n_points + trees(n_points, n_buckets) + inversion * n_points / BATCH,
+        };
+        let in_batches = |log_copies: u32| {
             let copies = 1 << log_copies;
-            let n = n_buckets * copies;
-            // Of a batch of b points b / 2 n find their bucket taken, on average, and then cost half as much again. With an
-            // inversion, an addition costs INVERSION / b + b / 4 n more, which is least for this b.
-            let batch = (4 * INVERSION * n).isqrt().clamp(1, BATCH);
-            let overhead = n_points * INVERSION / batch + n_points * batch / (4 * n);
-            // Two additions a bucket in the weighted sum, dearer than those of the points: projective ones, or small batches.
-            let weighted = n_buckets * if n_buckets <= FEW_BUCKETS { 4 } else { 3 };
-            let cost = n_points + overhead + (copies - 1) * n_buckets + weighted;
-            Self { n_buckets, copies, batch, cost }
+            let n_slots = n_buckets * copies;
+            // Of a batch of b points b / 2 n find their bucket taken, on average. With an inversion a batch, what an addition
+            // costs more is least for this b.
+            let batch = (2 * SORTED_AN_INVERSION * n_slots).isqrt().clamp(1, BATCH);
+            let n_aside = n_points * batch / (2 * n_slots);
+            let overhead = inversion * n_points.div_ceil(batch) + trees(n_aside, n_slots);
+            Self { n_buckets, copies, batch, cost: n_points + overhead + (copies - 1) * n_buckets }
         };
         let most = (MAX_COPIED / n_buckets).max(1).ilog2();
-        (0..=most).map(layout).min_by_key(|layout| layout.cost).expect("at least one copy")
+        let layouts = (0..=most).map(in_batches).chain([all_aside]);
+        layouts.min_by_key(|layout| layout.cost).expect("more than one")
     }
 
     const fn n_slots(&self) -> usize {
@@ -57,9 +68,9 @@ impl Layout {
     }
 }
 
-/// What `n_points` points in so many buckets cost, in additions.
-pub(in crate::cpu) fn buckets_cost(n_points: usize, n_buckets: usize) -> usize {
-    Layout::new(n_points, n_buckets).cost
+/// What it costs to add `n_points` points to so many buckets and to weigh these, in additions.
+pub(in crate::cpu) fn buckets_cost<A: Adder>(n_points: usize, n_buckets: usize) -> usize {
+    Layout::new(n_points, n_buckets, A::INVERSION).cost + weighted_sum_cost(n_buckets - 1, A::INVERSION)
 }
 
 pub(in crate::cpu) struct Buckets<A: Adder> {
@@ -68,7 +79,7 @@ pub(in crate::cpu) struct Buckets<A: Adder> {
     layout: Layout,
     /// Where the copy begins that takes the next point.
     copy: u32,
-    /// A bit for every bucket: whether the batch has a point for it.
+    /// A bit for every bucket: whether the batch has a point for it, or takes none at all.
     taken: Vec<u64>,
     batch: Pending,
     aside: Pending,
@@ -109,7 +120,7 @@ impl<A: Adder> Buckets<A> {
         n_buckets: usize,
         start: impl Fn(&A, usize) -> A::Slot,
     ) -> Self {
-        let layout = Layout::new(n_points, n_buckets);
+        let layout = Layout::new(n_points, n_buckets, A::INVERSION);
         let n = layout.n_slots();
         let aside = n_points.clamp(1, ASIDE);
         let mut slots = Vec::with_capacity(n + aside.max(2 * segments(n_buckets - 1).0));
@@ -119,8 +130,8 @@ impl<A: Adder> Buckets<A> {
             slots: Slots::new(adder, slots, aside.max(segments(n_buckets - 1).0).max(n / 2)),
             layout,
             copy: 0,
-            taken: vec![0; n.div_ceil(64)],
-            batch: Pending::new(layout.batch.min(n_points.max(1))),
+            taken: vec![if layout.batch == 0 { u64::MAX } else { 0 }; n.div_ceil(64)],
+            batch: Pending::new(layout.batch.min(n_points).max(1)),
             aside: Pending::new(aside),
             ends: vec![0; n],
             order: vec![0; aside],
@@ -176,6 +187,9 @@ impl<A: Adder> Buckets<A> {
 
     #[inline(never)]
     fn add_batch(&mut self, points: &[PackedOf<A>]) {
+        if self.batch.len == 0 {
+            return;
+        }
         let Slots { adder, slots, .. } = &mut self.slots;
         adder.add_points(slots, points, &self.batch.pairs[..self.batch.len]);
         self.batch.len = 0;
@@ -335,14 +349,16 @@ mod tests {
 
     #[test]
     fn copies_are_kept_where_they_pay() {
-        assert_eq!(Layout::new(1 << 20, (1 << 15) + 1).copies, 1);
-        assert!(Layout::new(1 << 20, (1 << 7) + 1).copies > 16);
-        assert_eq!(Layout::new(100, (1 << 7) + 1).copies, 1);
-        for n_buckets in [2, 3, 129, 1 << 10, (1 << 14) + 1, (1 << 15) + 1] {
-            for n_points in [0, 1, 1 << 10, 1 << 20, 1 << 30] {
-                let layout = Layout::new(n_points, n_buckets);
-                assert!(layout.n_slots() <= MAX_COPIED.max(n_buckets));
-                assert!((1..=BATCH).contains(&layout.batch));
+        for inversion in [6, 16, 64] {
+            assert_eq!(Layout::new(1 << 20, (1 << 15) + 1, inversion).copies, 1);
+            assert!(Layout::new(1 << 20, (1 << 7) + 1, inversion).copies > 16);
+            assert_eq!(Layout::new(100, (1 << 7) + 1, inversion).batch, 0);
+            for n_buckets in [2, 3, 129, 1 << 10, (1 << 14) + 1, (1 << 15) + 1] {
+                for n_points in [0, 1, 1 << 10, 1 << 20, 1 << 31] {
+                    let layout = Layout::new(n_points, n_buckets, inversion);
+                    assert!(layout.n_slots() <= MAX_COPIED.max(n_buckets));
+                    assert!(layout.batch <= BATCH);
+                }
             }
         }
     }

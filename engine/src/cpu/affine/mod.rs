@@ -23,7 +23,9 @@ use crate::cpu::lanes::Coordinate;
 /// Additions that share one inversion.
 const BATCH: usize = 1 << 11;
 /// Up to so many buckets, projective running sums are cheaper than batches.
-const FEW_BUCKETS: usize = 256;
+const FEW_BUCKETS: usize = 128;
+/// Projective additions in the time of an inversion.
+const PROJECTIVE_AN_INVERSION: usize = 6;
 
 /// Adds points in a form of its own.
 pub(super) trait Adder {
@@ -34,6 +36,9 @@ pub(super) trait Adder {
 
     /// The neutral element.
     const INFINITY: Self::Slot;
+
+    /// How many additions take as long as an inversion of its own would.
+    const INVERSION: usize;
 
     /// The slot of a point, or of the opposite one if `negative` is 1, without a branch on it. Infinity has zeros for `x` and `y`.
     fn enter(&self, x: Self::Field, y: Self::Field, negative: u32) -> Self::Slot;
@@ -179,6 +184,16 @@ impl<A: Adder> Drop for Slots<A> {
         }
         self.pairs.zeroize();
     }
+}
+
+/// What the weighted sum of `top` buckets costs where an inversion takes as long as `inversion` additions, in additions.
+fn weighted_sum_cost(top: usize, inversion: usize) -> usize {
+    let projective = |n: usize| n * inversion / PROJECTIVE_AN_INVERSION;
+    if top <= FEW_BUCKETS {
+        return projective(2 * top);
+    }
+    let (n_segments, len) = segments(top);
+    2 * top + inversion * 2 * (len - 1) + projective(3 * n_segments)
 }
 
 /// Number and length (a power of two) of the segments that `top` buckets are summed in.

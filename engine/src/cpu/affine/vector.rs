@@ -83,6 +83,7 @@ impl<L: Lanes, F: Coordinate> Adder for Vector<L, F> {
     type Slot = Slot<F::Row>;
 
     const INFINITY: Self::Slot = Slot { x: F::ZERO_ROW, y: F::ZERO_ROW };
+    const INVERSION: usize = L::INVERSION;
 
     #[inline(always)]
     fn enter(&self, x: F, y: F, negative: u32) -> Self::Slot {

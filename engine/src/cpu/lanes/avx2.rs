@@ -391,6 +391,7 @@ impl Avx2 {
 
 impl Lanes for Avx2 {
     const LANES: usize = 4;
+    const INVERSION: usize = 16;
 
     type Words = [V; 4];
     type Tight = Tight;

@@ -412,6 +412,7 @@ impl Avx512 {
 
 impl Lanes for Avx512 {
     const LANES: usize = 8;
+    const INVERSION: usize = 64;
 
     type Words = [V; 4];
     type Tight = Tight;

@@ -86,6 +86,8 @@ pub(super) trait Kernel {
 pub(super) trait Lanes: Copy + Send + Sync + 'static {
     /// How many elements lie side by side.
     const LANES: usize;
+    /// How many additions of points in G1 take as long as an inversion for each lane's chains, about.
+    const INVERSION: usize;
 
     /// Word `k` of every lane, for the four `k`.
     type Words: Copy;
