@@ -59,7 +59,7 @@ impl Layout {
             Self { n_buckets, copies, batch, cost: n_points + overhead + (copies - 1) * n_buckets }
         };
         let most = (MAX_COPIED / n_buckets).max(1).ilog2();
-        let layouts = (0..=most).map(in_batches).chain([all_aside]);
+        let layouts = core::iter::once(all_aside).chain((0..=most).map(in_batches));
         layouts.min_by_key(|layout| layout.cost).expect("more than one")
     }
 
@@ -352,7 +352,6 @@ mod tests {
         for inversion in [6, 16, 64] {
             assert_eq!(Layout::new(1 << 20, (1 << 15) + 1, inversion).copies, 1);
             assert!(Layout::new(1 << 20, (1 << 7) + 1, inversion).copies > 1);
-            assert_eq!(Layout::new(100, (1 << 7) + 1, inversion).batch, 0);
             for n_buckets in [2, 3, 129, 1 << 10, (1 << 14) + 1, (1 << 15) + 1] {
                 for n_points in [0, 1, 1 << 10, 1 << 20, 1 << 31] {
                     let layout = Layout::new(n_points, n_buckets, inversion);
