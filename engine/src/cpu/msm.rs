@@ -76,7 +76,8 @@ where
 {
     assert!(scalars.len() <= 1 << 31, "an index and a sign in 32 bits");
     let is_infinity = |i: usize| is_infinity::<P::BaseField>(&points[i]);
-    let terms = Terms::new::<_, A>(is_infinity, scalars, rayon::current_num_threads());
+    let plan = |classes: &Classes| Plan::new::<A>(classes, rayon::current_num_threads());
+    let terms = Terms::new(is_infinity, scalars, plan);
     let tasks: Vec<Task> = terms.tasks().collect();
     let sum = |task: &Task| Some((task.window, sum_of_task(adder(), terms.plan, task, points, stop)?));
     let sums = tasks.par_iter().with_max_len(1).map(sum).collect::<Option<Vec<_>>>()?;
@@ -164,10 +165,10 @@ impl Classes {
     }
 }
 
-/// Whether a magnitude of so many bits may have a digit other than zero in this window. A digit takes a carry from the bit
-/// below its window.
+/// Whether a magnitude of so many bits may have a digit other than zero in this window: from half of the window below on,
+/// carries included, so `2^k - 1` too if that half is `2^k`.
 fn reaches(n_bits: u32, window: u32, window_bits: u32) -> bool {
-    n_bits > (window * window_bits).saturating_sub(1)
+    n_bits >= (window * window_bits).saturating_sub(1)
 }
 
 /// The terms that count and their digits, longest class first.
@@ -188,10 +189,10 @@ struct Task<'a> {
 }
 
 impl Terms {
-    fn new<F: PrimeField<BigInt = BigInt<4>>, A: Adder>(
+    fn new<F: PrimeField<BigInt = BigInt<4>>>(
         is_infinity: impl Fn(usize) -> bool + Sync,
         scalars: &[F],
-        n_threads: usize,
+        plan: impl FnOnce(&Classes) -> Plan,
     ) -> Self {
         let counts_of = |(chunk, scalars): (usize, &[F])| {
             let mut counts = [0; N_CLASSES];
@@ -205,7 +206,7 @@ impl Terms {
             n_terms
         });
         let classes = Classes { ends };
-        let plan = Plan::new::<A>(&classes, n_threads);
+        let plan = plan(&classes);
 
         // By all threads: the first touch of fresh memory is what takes time.
         let lens = (0..plan.n_windows()).map(|window| classes.n_terms(window, plan.window_bits));
@@ -365,8 +366,9 @@ mod tests {
         let scalars: Vec<Fr> =
             small.into_iter().map(Fr::from).chain(powers).flat_map(|scalar| [scalar, -scalar]).collect();
         let many: Vec<Fr> = scalars.iter().copied().cycle().take(2 * CHUNK + 100).collect();
-        for scalars in [scalars, many] {
-            let terms = Terms::new::<_, Portable<ark_bn254::Fq>>(|i| i == 2, &scalars, 2);
+        let widths = (2..=MAX_WINDOW).map(|window_bits| (&scalars, window_bits));
+        for (scalars, window_bits) in widths.chain([(&many, 13)]) {
+            let terms = Terms::new(|i| i == 2, scalars, |_| Plan { window_bits, piece: 1 });
             let mut sums = vec![Fr::zero(); scalars.len()];
             let mut weight = Fr::one();
             for digits in terms.windows() {
@@ -388,8 +390,9 @@ mod tests {
     fn windows_have_the_classes_that_reach_them() {
         let classes = Classes { ends: [1, 2, 3, 4, 5, 6] };
         assert_eq!([0, 1, 2, 4, 8, 9, 15].map(|window| classes.n_terms(window, 16)), [6, 5, 4, 3, 2, 1, 1]);
-        // The bit below window 1 of 2 bits is bit 1.
-        assert_eq!(classes.n_terms(1, 2), 5);
+        // 2^32 - 1 is 2^33 less half of that, and one: its highest digit of 11 bits is in window 3.
+        assert_eq!(classes.n_terms(3, 11), 4);
+        assert_eq!(classes.n_terms(3, 12), 3);
     }
 
     /// On G2: infinity, repeated points, zeros, ones, short and full scalars, more than one chunk and piece.
