@@ -18,7 +18,7 @@ const ASIDE: usize = 1 << 14;
 /// Points fetched at a time, from anywhere in memory.
 const AHEAD: usize = 16;
 
-/// So many copies of buckets at most that this many are left of each other.
+/// Most buckets that copies make of few.
 const MAX_COPIED: usize = 1 << 14;
 /// Points that are sorted and fetched in the time of an inversion.
 const SORTED_AN_INVERSION: usize = 53;
@@ -73,6 +73,7 @@ pub(in crate::cpu) fn buckets_cost<A: Adder>(n_points: usize, n_buckets: usize) 
     Layout::new(n_points, n_buckets, A::INVERSION).cost + weighted_sum_cost(n_buckets - 1, A::INVERSION)
 }
 
+/// The buckets of one window.
 pub(in crate::cpu) struct Buckets<A: Adder> {
     /// The buckets, copy by copy, then room for the points that were put aside, and for the segments of the weighted sum.
     slots: Slots<A>,
