@@ -13,7 +13,8 @@
 //! Secret: the scalars. Every coordinate takes part in exactly one addition per window, zero or not: bucket 0 is filled and
 //! thrown away, and buckets start from known points instead of from infinity, so the number of additions does not depend on the
 //! scalars. Memory access does (the buckets), and with it the sizes of the batches; so does the time of an addition of equal or
-//! opposite points or of infinity, which does not occur with hashed bases, and of one pair in some 2^27 that is taken for such. Working memory is erased afterwards.
+//! opposite points or of infinity, which does not occur with hashed bases, and of one pair in some `2^27` that is taken for
+//! such. Working memory is erased afterwards.
 
 use std::sync::OnceLock;
 
