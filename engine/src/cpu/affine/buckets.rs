@@ -1,9 +1,10 @@
 //! Buckets that take points from where they lie, in any order.
 //!
 //! A point goes into the next batch unless its bucket has one there already. Those that find their bucket taken are put aside,
-//! as bucket and place; when there are many of them they are sorted by bucket (counting sort) and each bucket's are added up as
-//! a binary tree. So where points fall into many buckets nearly all are read in order and added to a bucket that is near in
-//! the cache, and where they fall into few, or into one, batches are as large.
+//! as bucket and place. While they are few, the batch after it takes them first; when there are many of them they are sorted
+//! by bucket (counting sort) and each bucket's are added up as a binary tree. So where points fall into many buckets nearly all
+//! are read in order and added to a bucket that is near in the cache, and where they fall into few, or into one, batches are as
+//! large.
 //!
 //! Few buckets are kept in several copies, which take points in turn and are added up at the end.
 
@@ -22,6 +23,8 @@ const AHEAD: usize = 16;
 const MAX_COPIED: usize = 1 << 14;
 /// Points that are sorted and fetched in the time of an inversion.
 const SORTED_AN_INVERSION: usize = 53;
+/// Points that are put aside and taken into the next batch in the time of an addition.
+const DEFERRED_AN_ADDITION: usize = 6;
 
 /// How points fall into buckets at the least cost.
 #[derive(Clone, Copy)]
@@ -51,11 +54,11 @@ impl Layout {
         let in_batches = |log_copies: u32| {
             let copies = 1 << log_copies;
             let n_slots = n_buckets * copies;
-            // Of a batch of b points b / 2 n find their bucket taken, on average. With an inversion a batch, what an addition
-            // costs more is least for this b.
-            let batch = (2 * SORTED_AN_INVERSION * n_slots).isqrt().clamp(1, BATCH);
-            let n_aside = n_points * batch / (2 * n_slots);
-            let overhead = inversion * n_points.div_ceil(batch) + trees(n_aside, n_slots);
+            // Of a batch of b points b / 2 n find their bucket taken, on average: at most a quarter. One batch more takes the
+            // last of them.
+            let batch = (n_slots / 2).clamp(1, BATCH);
+            let n_deferred = n_points * batch / (2 * n_slots);
+            let overhead = inversion * (n_points.div_ceil(batch) + 1) + n_deferred / DEFERRED_AN_ADDITION;
             Self { n_buckets, copies, batch, cost: n_points + overhead + (copies - 1) * n_buckets }
         };
         let most = (MAX_COPIED / n_buckets).max(1).ilog2();
@@ -78,8 +81,10 @@ pub(in crate::cpu) struct Buckets<A: Adder> {
     /// The buckets, copy by copy, then room for the points that were put aside, and for the segments of the weighted sum.
     slots: Slots<A>,
     layout: Layout,
-    /// Where the copy begins that takes the next point.
-    copy: u32,
+    /// Where the copy begins that takes the next points.
+    copy: usize,
+    /// So many, before the next copy has its turn.
+    run: usize,
     /// A bit for every bucket: whether the batch has a point for it, or takes none at all.
     taken: Vec<u64>,
     batch: Pending,
@@ -101,16 +106,23 @@ impl Pending {
         Self { pairs: vec![[0; 2]; capacity], len: 0 }
     }
 
-    /// Writes a pair, but keeps it only if `counts` is 1.
-    #[inline(always)]
-    fn push(&mut self, pair: [u32; 2], counts: usize) {
-        self.pairs[self.len] = pair;
-        self.len += counts;
+    /// Room for more, which are to be written from the front.
+    fn room(&mut self) -> &mut [[u32; 2]] {
+        &mut self.pairs[self.len..]
     }
 
     fn is_full(&self) -> bool {
         self.len == self.pairs.len()
     }
+}
+
+/// Notes that a bucket has a point in the batch; 1 if it had one before.
+#[inline(always)]
+fn take(taken: &mut [u64], bucket: u32) -> usize {
+    let (word, bit) = (&mut taken[bucket as usize / 64], bucket % 64);
+    let was_taken = (*word >> bit & 1) as usize;
+    *word |= 1 << bit;
+    was_taken
 }
 
 impl<A: Adder> Buckets<A> {
@@ -124,6 +136,8 @@ impl<A: Adder> Buckets<A> {
         let layout = Layout::new(n_points, n_buckets, A::INVERSION);
         let n = layout.n_slots();
         let aside = n_points.clamp(1, ASIDE);
+        // Where all are put aside there is no batch, but room as for one.
+        let batch = if layout.batch == 0 { aside } else { layout.batch.min(n_points).max(1) };
         let mut slots = Vec::with_capacity(n + aside.max(2 * segments(n_buckets - 1).0));
         slots.extend((0..n).map(|slot| start(&adder, slot)));
         slots.resize(slots.capacity(), A::INFINITY);
@@ -131,8 +145,9 @@ impl<A: Adder> Buckets<A> {
             slots: Slots::new(adder, slots, aside.max(segments(n_buckets - 1).0).max(n / 2)),
             layout,
             copy: 0,
+            run: layout.batch.div_ceil(layout.copies).max(1),
             taken: vec![if layout.batch == 0 { u64::MAX } else { 0 }; n.div_ceil(64)],
-            batch: Pending::new(layout.batch.min(n_points).max(1)),
+            batch: Pending::new(batch),
             aside: Pending::new(aside),
             ends: vec![0; n],
             order: vec![0; aside],
@@ -148,24 +163,62 @@ impl<A: Adder> Buckets<A> {
     ///
     /// Which instructions are executed for a pair does not depend on it, but for how many pairs fill a batch.
     #[inline(always)]
-    pub(in crate::cpu) fn add(&mut self, points: &[PackedOf<A>], pairs: impl Iterator<Item = [u32; 2]>) {
-        let (n_buckets, n_slots) = (self.layout.n_buckets as u32, self.layout.n_slots() as u32);
-        for [bucket, entry] in pairs {
-            let bucket = self.copy + bucket;
-            let pair = [bucket, entry];
-            self.copy += n_buckets;
-            self.copy = if self.copy == n_slots { 0 } else { self.copy };
-            let (word, bit) = (&mut self.taken[bucket as usize / 64], bucket % 64);
-            let is_taken = (*word >> bit & 1) as usize;
-            *word |= 1 << bit;
-            self.batch.push(pair, 1 - is_taken);
-            self.aside.push(pair, is_taken);
+    pub(in crate::cpu) fn add(&mut self, points: &[PackedOf<A>], mut pairs: impl Iterator<Item = [u32; 2]>) {
+        loop {
+            // So many fit, wherever they go.
+            let room = self.batch.room().len().min(self.aside.room().len());
+            let n = room.min(self.run);
+            let n_added = self.distribute(n, &mut pairs);
             if self.batch.is_full() {
                 self.add_batch(points);
+                self.take_deferred();
             }
             if self.aside.is_full() {
                 self.add_aside(points);
             }
+            if n_added < n {
+                return;
+            }
+        }
+    }
+
+    /// Writes up to `n` pairs to both places, but counts them in one.
+    #[inline(always)]
+    fn distribute(&mut self, n: usize, pairs: impl Iterator<Item = [u32; 2]>) -> usize {
+        let first = self.copy;
+        self.copy += self.layout.n_buckets;
+        if self.copy == self.layout.n_slots() {
+            self.copy = 0;
+        }
+        let (batch, aside) = (&mut self.batch.room()[..n], &mut self.aside.room()[..n]);
+        let taken = &mut self.taken[..];
+        let (mut n_batch, mut n_aside) = (0, 0);
+        for [bucket, entry] in pairs.take(n) {
+            let bucket = first as u32 + bucket;
+            let is_taken = take(taken, bucket);
+            batch[n_batch] = [bucket, entry];
+            aside[n_aside] = [bucket, entry];
+            n_batch += 1 - is_taken;
+            n_aside += is_taken;
+        }
+        self.batch.len += n_batch;
+        self.aside.len += n_aside;
+        n_batch + n_aside
+    }
+
+    /// Takes what was put aside into a new batch, unless that is so much that most would find their bucket taken again.
+    fn take_deferred(&mut self) {
+        if self.aside.len > self.batch.pairs.len() || self.layout.batch == 0 {
+            return;
+        }
+        let n = core::mem::take(&mut self.aside.len);
+        for i in 0..n {
+            let [bucket, entry] = self.aside.pairs[i];
+            let is_taken = take(&mut self.taken, bucket);
+            self.batch.pairs[self.batch.len] = [bucket, entry];
+            self.aside.pairs[self.aside.len] = [bucket, entry];
+            self.batch.len += 1 - is_taken;
+            self.aside.len += is_taken;
         }
     }
 
@@ -174,6 +227,8 @@ impl<A: Adder> Buckets<A> {
     where
         C: SWCurveConfig<BaseField = A::Field>,
     {
+        self.add_batch(points);
+        self.take_deferred();
         self.add_batch(points);
         self.add_aside(points);
         let Layout { n_buckets, mut copies, .. } = self.layout;
@@ -199,6 +254,9 @@ impl<A: Adder> Buckets<A> {
 
     #[inline(never)]
     fn add_aside(&mut self, points: &[PackedOf<A>]) {
+        if self.aside.len == 0 {
+            return;
+        }
         self.sort();
         self.gather(points);
         let first = self.layout.n_slots() as u32;
