@@ -15,14 +15,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use blindsum_circuits::{ProveError, ProvingKeyError};
-use clap::Parser;
+use blindsum_engine::roster::CohortSize;
+use clap::{Parser, ValueEnum};
 use thiserror::Error;
 
 use self::machine::Machine;
 use self::measure::{Pools, Row, Settings};
 use self::operations::Operation;
 use self::print::Table;
-use self::proofs::{Child, Slots};
+use self::proofs::{Child, parse_cohort};
 
 /// What `--quick` leaves of sizes and turns.
 const QUICK_LOG_SIZE: u32 = 14;
@@ -37,8 +38,8 @@ struct Arguments {
     /// Small sizes, one turn.
     #[arg(long)]
     quick: bool,
-    /// These operations and no others.
-    #[arg(long, value_name = "NAME", value_enum, value_delimiter = ',')]
+    /// These operations and no others; by default all.
+    #[arg(long, value_name = "NAME", value_enum, value_delimiter = ',', requires_if("proof", "proofs"))]
     only: Vec<Operation>,
     /// How many times each way is measured.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
@@ -49,9 +50,10 @@ struct Arguments {
     /// Larger sizes are cut down to 2^this.
     #[arg(long, default_value_t = MAX_LOG_SIZE, value_parser = clap::value_parser!(u32).range(4..=28))]
     max_log_size: u32,
-    /// Whole proofs too, for cohorts of so many slots: 16, 64, 128, 256. A key that is not in the cache takes minutes.
-    #[arg(long, value_name = "SLOTS", value_enum, value_delimiter = ',')]
-    proofs: Vec<Slots>,
+    /// Whole proofs, too or with `--only proof` alone, for cohorts of so many slots: 16, 64, 128, 256. A key that is not in
+    /// the cache takes minutes.
+    #[arg(long, value_name = "SLOTS", value_delimiter = ',', value_parser = parse_cohort)]
+    proofs: Vec<CohortSize>,
     /// The table as JSON.
     #[arg(long)]
     json: bool,
@@ -61,6 +63,17 @@ struct Arguments {
     /// Makes one proof and tells its time and memory: how this program measures proofs, each in a process of its own.
     #[arg(long, hide = true, num_args = 3)]
     child: Vec<String>,
+}
+
+impl Arguments {
+    /// What is to be measured: proofs whenever there are cohorts for them.
+    fn operations(&self) -> Vec<Operation> {
+        let chosen = |operation: &&Operation| match operation {
+            Operation::Proof => !self.proofs.is_empty(),
+            other => self.only.is_empty() || self.only.contains(other),
+        };
+        Operation::value_variants().iter().filter(chosen).copied().collect()
+    }
 }
 
 /// Why there is no table.
@@ -111,13 +124,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         pools: Pools::new(&arguments.threads)?,
         turns: if arguments.quick { QUICK_TURNS } else { arguments.turns.into() },
         max_log_size: if arguments.quick { QUICK_LOG_SIZE } else { arguments.max_log_size },
+        cohorts: arguments.proofs.clone(),
     };
     let mut rows: Vec<Row> = Vec::new();
-    for operation in Operation::chosen(&arguments.only) {
+    for operation in arguments.operations() {
         operation.measure(&settings, &mut rows)?;
-    }
-    for slots in &arguments.proofs {
-        proofs::measure(*slots, &settings, &mut rows)?;
     }
     let table = Table { machine, turns: settings.turns, threads: settings.pools.threads(), rows };
     if arguments.json {

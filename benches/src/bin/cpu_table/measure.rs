@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use blindsum_engine::roster::CohortSize;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::Serialize;
 
@@ -13,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) pools: Pools,
     pub(crate) turns: usize,
     pub(crate) max_log_size: u32,
+    /// Whose proofs are measured.
+    pub(crate) cohorts: Vec<CohortSize>,
 }
 
 impl Settings {

@@ -14,6 +14,7 @@ use clap::ValueEnum;
 
 use crate::Failure;
 use crate::measure::{Row, Settings, Way, measure};
+use crate::proofs;
 
 const G1_LOG_SIZES: [u32; 4] = [14, 16, 18, 20];
 const G2_LOG_SIZES: [u32; 2] = [14, 16];
@@ -24,7 +25,7 @@ const MASK_LOG_SIZES: [u32; 1] = [22];
 const N_MASKS: [usize; 2] = [1, 64];
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Operation {
     /// Sums of full scalars on BN254 G1.
@@ -39,6 +40,8 @@ pub(crate) enum Operation {
     Quotient,
     /// Masks, expanded and added up.
     MaskExpand,
+    /// Whole proofs, of the cohorts that are named apart.
+    Proof,
 }
 
 /// Every width that there is here.
@@ -63,10 +66,6 @@ impl PartialEq for G1Sum {
 }
 
 impl Operation {
-    pub(crate) fn chosen(only: &[Self]) -> &[Self] {
-        if only.is_empty() { Self::value_variants() } else { only }
-    }
-
     pub(crate) fn measure(self, settings: &Settings, rows: &mut Vec<Row>) -> Result<(), Failure> {
         match self {
             Self::MsmG1 => msm_g1(settings, rows),
@@ -75,6 +74,9 @@ impl Operation {
             Self::Ntt => ntt(settings, rows),
             Self::Quotient => quotient(settings, rows),
             Self::MaskExpand => mask_expand(settings, rows),
+            Self::Proof => {
+                settings.cohorts.iter().try_for_each(|cohort| proofs::measure(*cohort, settings, rows))
+            }
         }
     }
 }

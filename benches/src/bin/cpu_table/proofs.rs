@@ -20,32 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::measure::{Row, Settings, Timed, summarise};
 
-/// Sizes of cohorts by their slots.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Slots {
-    #[value(name = "16")]
-    N16,
-    #[value(name = "64")]
-    N64,
-    #[value(name = "128")]
-    N128,
-    #[value(name = "256")]
-    N256,
-}
-
-impl Slots {
-    fn size(self) -> CohortSize {
-        match self {
-            Self::N16 => CohortSize::N16,
-            Self::N64 => CohortSize::N64,
-            Self::N128 => CohortSize::N128,
-            Self::N256 => CohortSize::N256,
-        }
-    }
-
-    fn name(self) -> String {
-        self.size().slots().to_string()
-    }
+/// A cohort by its number of slots.
+pub(crate) fn parse_cohort(slots: &str) -> Result<CohortSize, String> {
+    let slots: u32 = slots.parse().map_err(|_| "a cohort is a number of slots".to_owned())?;
+    CohortSize::try_from(slots).map_err(|error| error.to_string())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,18 +61,18 @@ pub(crate) struct Told {
 /// A process's part.
 pub(crate) struct Child {
     prover: Prover,
-    slots: Slots,
+    cohort: CohortSize,
     threads: usize,
 }
 
 impl Child {
     /// None where there are no arguments for one.
     pub(crate) fn parse(arguments: &[String]) -> Result<Option<Self>, Failure> {
-        let [prover, slots, threads] = arguments else { return Ok(None) };
+        let [prover, cohort, threads] = arguments else { return Ok(None) };
         let bad = |what: &str| Failure::Child(format!("no {what} of this name"));
         Ok(Some(Self {
             prover: Prover::from_str(prover, false).map_err(|_| bad("prover"))?,
-            slots: Slots::from_str(slots, false).map_err(|_| bad("cohort"))?,
+            cohort: parse_cohort(cohort).map_err(|_| bad("cohort"))?,
             threads: threads.parse().map_err(|_| bad("number of threads"))?,
         }))
     }
@@ -102,8 +80,8 @@ impl Child {
     pub(crate) fn run(&self) -> Result<Told, Failure> {
         rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global()?;
         let mut rng = inputs::rng();
-        let key = ProvingKey::load_or_setup(None, self.slots.size(), &mut rng)?;
-        let (witness, record) = cohort(self.slots.size());
+        let key = ProvingKey::load_or_setup(None, self.cohort, &mut rng)?;
+        let (witness, record) = cohort(self.cohort);
         let (seconds, peak_kib, is_accepted) = match self.prover {
             Prover::Ours => {
                 let verifier = Verifier::new(key.verifying_key(), DevelopmentKeys::Allow)
@@ -128,7 +106,7 @@ impl Child {
     /// The same in a process of its own.
     fn spawn(&self) -> Result<Told, Failure> {
         let output = Command::new(std::env::current_exe()?)
-            .args(["--child", self.prover.argument(), &self.slots.name(), &self.threads.to_string()])
+            .args(["--child", self.prover.argument(), &self.cohort.to_string(), &self.threads.to_string()])
             .output()?;
         if !output.status.success() {
             return Err(Failure::Child(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
@@ -154,16 +132,16 @@ fn peak_kib() -> Option<u64> {
 }
 
 /// Proofs for a cohort, by turns.
-pub(crate) fn measure(slots: Slots, settings: &Settings, rows: &mut Vec<Row>) -> Result<(), Failure> {
+pub(crate) fn measure(cohort: CohortSize, settings: &Settings, rows: &mut Vec<Row>) -> Result<(), Failure> {
     // So that every process finds the key and maps it.
-    drop(ProvingKey::load_or_setup(None, slots.size(), &mut inputs::rng())?);
+    drop(ProvingKey::load_or_setup(None, cohort, &mut inputs::rng())?);
     let threads = settings.pools.threads();
     let mut seconds = Prover::ALL.map(|_| vec![Vec::new(); threads.len()]);
     let mut peaks = Prover::ALL.map(|_| vec![Vec::new(); threads.len()]);
     for _ in 0..settings.turns {
         for (i, threads) in threads.iter().enumerate() {
             for (prover_idx, prover) in Prover::ALL.into_iter().enumerate() {
-                let told = Child { prover, slots, threads: *threads }.spawn()?;
+                let told = Child { prover, cohort, threads: *threads }.spawn()?;
                 seconds[prover_idx][i].push(told.seconds);
                 peaks[prover_idx][i].extend(told.peak_kib.map(|kib| kib as f64 / 1024.0));
             }
@@ -174,7 +152,7 @@ pub(crate) fn measure(slots: Slots, settings: &Settings, rows: &mut Vec<Row>) ->
         .zip(seconds)
         .map(|(prover, seconds)| Timed { way: prover.row_name(), is_peer: prover == Prover::Ark, seconds })
         .collect();
-    let size = format!("N = {}", slots.name());
+    let size = format!("N = {cohort}");
     let mut proofs = summarise("Groth16, a proof", &size, &threads, &timed);
     for (row, peaks) in proofs.iter_mut().zip(&peaks) {
         for (timing, peaks) in row.timings.iter_mut().zip(peaks) {
