@@ -78,7 +78,7 @@ pub(in crate::cpu) fn buckets_cost<A: Adder>(n_points: usize, n_buckets: usize) 
 
 /// The buckets of one window.
 pub(in crate::cpu) struct Buckets<A: Adder> {
-    /// The buckets, copy by copy, then room for the points that were put aside, and for the segments of the weighted sum.
+    /// The buckets, copy by copy, with room for the points that were put aside, and for the segments of the weighted sum.
     slots: Slots<A>,
     layout: Layout,
     /// Where the copy begins that takes the next points.
@@ -99,11 +99,13 @@ pub(in crate::cpu) struct Buckets<A: Adder> {
 struct Pending {
     pairs: Vec<[u32; 2]>,
     len: usize,
+    /// The most that there were at once.
+    most: usize,
 }
 
 impl Pending {
     fn new(capacity: usize) -> Self {
-        Self { pairs: vec![[0; 2]; capacity], len: 0 }
+        Self { pairs: vec![[0; 2]; capacity], len: 0, most: 0 }
     }
 
     /// Room for more, which are to be written from the front.
@@ -111,8 +113,22 @@ impl Pending {
         &mut self.pairs[self.len..]
     }
 
+    /// Counts `n` more.
+    fn grow(&mut self, n: usize) {
+        self.len += n;
+        self.most = self.most.max(self.len);
+    }
+
     fn is_full(&self) -> bool {
         self.len == self.pairs.len()
+    }
+}
+
+impl Drop for Pending {
+    /// Erases what was written, which is one more than was ever counted.
+    fn drop(&mut self) {
+        let n = self.pairs.len().min(self.most + 1);
+        self.pairs[..n].as_flattened_mut().zeroize();
     }
 }
 
@@ -140,7 +156,6 @@ impl<A: Adder> Buckets<A> {
         let batch = if layout.batch == 0 { aside } else { layout.batch.min(n_points).max(1) };
         let mut slots = Vec::with_capacity(n + aside.max(2 * segments(n_buckets - 1).0));
         slots.extend((0..n).map(|slot| start(&adder, slot)));
-        slots.resize(slots.capacity(), A::INFINITY);
         Self {
             slots: Slots::new(adder, slots, aside.max(segments(n_buckets - 1).0).max(n / 2)),
             layout,
@@ -201,8 +216,8 @@ impl<A: Adder> Buckets<A> {
             n_batch += 1 - is_taken;
             n_aside += is_taken;
         }
-        self.batch.len += n_batch;
-        self.aside.len += n_aside;
+        self.batch.grow(n_batch);
+        self.aside.grow(n_aside);
         n_batch + n_aside
     }
 
@@ -212,14 +227,17 @@ impl<A: Adder> Buckets<A> {
             return;
         }
         let n = core::mem::take(&mut self.aside.len);
+        let (mut n_batch, mut n_aside) = (0, 0);
         for i in 0..n {
-            let [bucket, entry] = self.aside.pairs[i];
-            let is_taken = take(&mut self.taken, bucket);
-            self.batch.pairs[self.batch.len] = [bucket, entry];
-            self.aside.pairs[self.aside.len] = [bucket, entry];
-            self.batch.len += 1 - is_taken;
-            self.aside.len += is_taken;
+            let pair = self.aside.pairs[i];
+            let is_taken = take(&mut self.taken, pair[0]);
+            self.batch.pairs[n_batch] = pair;
+            self.aside.pairs[n_aside] = pair;
+            n_batch += 1 - is_taken;
+            n_aside += is_taken;
         }
+        self.batch.grow(n_batch);
+        self.aside.grow(n_aside);
     }
 
     /// `sum_m m B_m` over all buckets, the first of which is `B_0`.
@@ -293,6 +311,7 @@ impl<A: Adder> Buckets<A> {
 
     /// Copies the points that were put aside behind the buckets, sorted and with their signs.
     fn gather(&mut self, points: &[PackedOf<A>]) {
+        self.slots.grow(self.layout.n_slots() + self.aside.len);
         let Slots { adder, slots, .. } = &mut self.slots;
         let entries = self.order[..self.aside.len].chunks(AHEAD);
         for (slots, entries) in slots[self.layout.n_slots()..].chunks_mut(AHEAD).zip(entries) {
@@ -312,10 +331,8 @@ impl<A: Adder> Buckets<A> {
 impl<A: Adder> Drop for Buckets<A> {
     fn drop(&mut self) {
         self.taken.zeroize();
-        self.batch.pairs.zeroize();
-        self.aside.pairs.zeroize();
         self.ends.zeroize();
-        self.order.zeroize();
+        self.order[..self.aside.most].zeroize();
     }
 }
 

@@ -77,12 +77,14 @@ pub(super) struct Slots<A: Adder> {
     pub(super) slots: Vec<A::Slot>,
     /// `slots[into] += slots[from]`.
     pub(super) pairs: Vec<[u32; 2]>,
+    /// The most of them that there were at once.
+    most_pairs: usize,
 }
 
 impl<A: Adder> Slots<A> {
     /// Takes these slots; `n_pairs` is how many pairs are usual.
     pub(super) fn new(adder: A, slots: Vec<A::Slot>, n_pairs: usize) -> Self {
-        Self { adder, slots, pairs: Vec::with_capacity(n_pairs) }
+        Self { adder, slots, pairs: Vec::with_capacity(n_pairs), most_pairs: 0 }
     }
 
     /// The point in a slot, for ark-ec.
@@ -93,11 +95,20 @@ impl<A: Adder> Slots<A> {
         }
     }
 
+    /// Makes slots at infinity, until there are so many. There must be room: where buckets lay before nobody would erase them.
+    fn grow(&mut self, n_slots: usize) {
+        assert!(n_slots <= self.slots.capacity(), "room was made for all slots");
+        if n_slots > self.slots.len() {
+            self.slots.resize(n_slots, A::INFINITY);
+        }
+    }
+
     /// Adds all pairs. No slot may be in two of them, unless only read.
     pub(super) fn flush(&mut self) {
         for pairs in self.pairs.chunks(BATCH) {
             self.adder.add(&mut self.slots, pairs);
         }
+        self.most_pairs = self.most_pairs.max(self.pairs.len());
         self.pairs.clear();
     }
 
@@ -128,8 +139,8 @@ impl<A: Adder> Slots<A> {
         }
     }
 
-    /// `sum_m m B_m` for the `top` buckets from slot `first` on, `B_1` first. Writes behind slot `behind`, where there must be
-    /// twice as many slots as [`segments`] says.
+    /// `sum_m m B_m` for the `top` buckets from slot `first` on, `B_1` first. Writes from slot `behind` on, twice as
+    /// many slots as [`segments`] says.
     ///
     /// Over segments `s` of `len` buckets each: with `R_s` the plain and `S_s` the weighted sum inside of a segment,
     /// `sum_s S_s + len * sum_s s R_s`.
@@ -150,6 +161,7 @@ impl<A: Adder> Slots<A> {
         }
         let (n_segments, len) = segments(top);
         let (running, weighted) = (behind, behind + n_segments);
+        self.grow(weighted + n_segments);
         for step in (0..len).rev() {
             let bucket = |segment: usize| first + segment * len + step;
             if step + 1 == len {
@@ -182,7 +194,9 @@ impl<A: Adder> Drop for Slots<A> {
         for slot in &mut self.slots {
             slot.zeroize();
         }
-        self.pairs.zeroize();
+        // Only what was written, so that memory that was never touched is not fetched for this.
+        self.pairs.resize(self.most_pairs.max(self.pairs.len()), [0; 2]);
+        self.pairs.as_flattened_mut().zeroize();
     }
 }
 
