@@ -11,7 +11,7 @@
 use ark_ec::short_weierstrass::{Projective, SWCurveConfig};
 use zeroize::Zeroize;
 
-use super::{Adder, BATCH, PackedOf, Slots, segments, weighted_sum_cost};
+use super::{Adder, BATCH, PackedOf, Slots, n_segments, weighted_sum_cost};
 use crate::cpu::lanes::Coordinate;
 
 /// Most points that are put aside before they are added up.
@@ -154,10 +154,11 @@ impl<A: Adder> Buckets<A> {
         let aside = n_points.clamp(1, ASIDE);
         // Where all are put aside there is no batch, but room as for one.
         let batch = if layout.batch == 0 { aside } else { layout.batch.min(n_points).max(1) };
-        let mut slots = Vec::with_capacity(n + aside.max(2 * segments(n_buckets - 1).0));
+        let n_segments = n_segments(n_buckets - 1, A::INVERSION);
+        let mut slots = Vec::with_capacity(n + aside.max(n_segments));
         slots.extend((0..n).map(|slot| start(&adder, slot)));
         Self {
-            slots: Slots::new(adder, slots, aside.max(segments(n_buckets - 1).0).max(n / 2)),
+            slots: Slots::new(adder, slots, aside.max(2 * n_segments).max(n / 2)),
             layout,
             copy: 0,
             run: layout.batch.div_ceil(layout.copies).max(1),
@@ -425,7 +426,7 @@ mod tests {
 
     #[test]
     fn copies_are_kept_where_they_pay() {
-        for inversion in [6, 16, 64] {
+        for inversion in [10, 16, 64] {
             assert_eq!(Layout::new(1 << 20, (1 << 15) + 1, inversion).copies, 1);
             assert!(Layout::new(1 << 20, (1 << 7) + 1, inversion).copies > 1);
             for n_buckets in [2, 3, 129, 1 << 10, (1 << 14) + 1, (1 << 15) + 1] {

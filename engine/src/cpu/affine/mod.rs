@@ -10,7 +10,7 @@ mod vector;
 
 use ark_ec::AffineRepr;
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
-use ark_ff::{AdditiveGroup, Field, Zero};
+use ark_ff::{AdditiveGroup, Zero};
 use zeroize::Zeroize;
 
 pub(super) use self::{
@@ -22,8 +22,6 @@ use crate::cpu::lanes::Coordinate;
 
 /// Additions that share one inversion.
 const BATCH: usize = 1 << 11;
-/// Up to so many buckets, projective running sums are cheaper than batches.
-const FEW_BUCKETS: usize = 128;
 /// Projective additions in the time of an inversion.
 const PROJECTIVE_AN_INVERSION: usize = 6;
 
@@ -59,14 +57,14 @@ pub(super) type PackedOf<A> = <<A as Adder>::Field as Coordinate>::Packed;
 
 /// The sum of two points that may be equal, opposite or infinity (`None`).
 #[cold]
-fn add_exceptional<F: Field>(p: Option<(F, F)>, q: Option<(F, F)>) -> Option<(F, F)> {
+fn add_exceptional<F: Coordinate>(p: Option<(F, F)>, q: Option<(F, F)>) -> Option<(F, F)> {
     let (Some(p), Some(q)) = (p, q) else { return p.or(q) };
     let (rise, run) = match p {
         _ if p.0 != q.0 => (q.1 - p.1, q.0 - p.0),
         _ if p == q => (p.0.square() * F::from(3u64), p.1.double()),
         _ => return None,
     };
-    let slope = rise * run.inverse().expect("another x, or no point with y = 0");
+    let slope = rise * run.invert::<0>().expect("another x, or no point with y = 0");
     let x = slope.square() - p.0 - q.0;
     Some((x, slope * (p.0 - x) - p.1))
 }
@@ -139,8 +137,8 @@ impl<A: Adder> Slots<A> {
         }
     }
 
-    /// `sum_m m B_m` for the `top` buckets from slot `first` on, `B_1` first. Writes from slot `behind` on, twice as
-    /// many slots as [`segments`] says.
+    /// `sum_m m B_m` for the `top` buckets from slot `first` on, `B_1` first; `top` is a power of two. The buckets are lost, and
+    /// so are [`n_segments`] slots from `behind` on.
     ///
     /// Over segments `s` of `len` buckets each: with `R_s` the plain and `S_s` the weighted sum inside of a segment,
     /// `sum_s S_s + len * sum_s s R_s`.
@@ -150,42 +148,36 @@ impl<A: Adder> Slots<A> {
         top: usize,
         behind: usize,
     ) -> Projective<C> {
-        let mut sum = Projective::zero();
-        if top <= FEW_BUCKETS {
-            let mut running = Projective::zero();
-            for bucket in (first..first + top).rev() {
-                running += self.point::<C>(bucket);
-                sum += running;
+        let n_segments = n_segments(top, A::INVERSION);
+        let len = top / n_segments;
+        let bucket = |segment: usize, step: usize| (first + segment * len + step) as u32;
+        if len > 1 {
+            self.grow(behind + n_segments);
+            for segment in 0..n_segments {
+                self.slots[behind + segment] = self.slots[bucket(segment, len - 1) as usize];
             }
-            return sum;
-        }
-        let (n_segments, len) = segments(top);
-        let (running, weighted) = (behind, behind + n_segments);
-        self.grow(weighted + n_segments);
-        for step in (0..len).rev() {
-            let bucket = |segment: usize| first + segment * len + step;
-            if step + 1 == len {
-                for segment in 0..n_segments {
-                    self.slots[running + segment] = self.slots[bucket(segment)];
-                    self.slots[weighted + segment] = self.slots[bucket(segment)];
+            // The sum of the buckets from one on takes its place, and the sum of such sums lies behind. One step of either
+            // reads the same slot and writes another.
+            for step in (0..len - 1).rev() {
+                self.pairs.extend((0..n_segments).map(|s| [bucket(s, step), bucket(s, step + 1)]));
+                if step + 2 < len {
+                    self.pairs.extend((0..n_segments).map(|s| [(behind + s) as u32, bucket(s, step + 1)]));
                 }
-                continue;
+                self.flush();
             }
-            self.pairs.extend((0..n_segments).map(|s| [(running + s) as u32, bucket(s) as u32]));
+            self.pairs.extend((0..n_segments).map(|s| [(behind + s) as u32, bucket(s, 0)]));
             self.flush();
-            self.pairs.extend((0..n_segments).map(|s| [(weighted + s) as u32, (running + s) as u32]));
-            self.flush();
+            self.add_runs(behind as u32, &[n_segments as u32]);
         }
         let (mut tail, mut scaled) = (Projective::zero(), Projective::zero());
         for segment in (0..n_segments).rev() {
-            sum += self.point::<C>(weighted + segment);
             scaled += tail;
-            tail += self.point::<C>(running + segment);
+            tail += self.point::<C>(bucket(segment, 0) as usize);
         }
         for _ in 0..len.trailing_zeros() {
             scaled.double_in_place();
         }
-        sum + scaled
+        scaled + if len > 1 { self.point::<C>(behind).into() } else { tail }
     }
 }
 
@@ -200,18 +192,23 @@ impl<A: Adder> Drop for Slots<A> {
     }
 }
 
-/// What the weighted sum of `top` buckets costs where an inversion takes as long as `inversion` additions, in additions.
-fn weighted_sum_cost(top: usize, inversion: usize) -> usize {
-    let projective = |n: usize| n * inversion / PROJECTIVE_AN_INVERSION;
-    if top <= FEW_BUCKETS {
-        return projective(2 * top);
+/// What the weighted sum of `top` buckets costs in so many segments where an inversion takes as long as `inversion` additions, in
+/// additions.
+fn cost_in_segments(top: usize, n_segments: usize, inversion: usize) -> usize {
+    let projective = 2 * n_segments * inversion / PROJECTIVE_AN_INVERSION;
+    match top / n_segments {
+        1 => projective,
+        len => projective + 2 * top - n_segments + inversion * (len + n_segments.ilog2() as usize),
     }
-    let (n_segments, len) = segments(top);
-    2 * top + inversion * 2 * (len - 1) + projective(3 * n_segments)
 }
 
-/// Number and length (a power of two) of the segments that `top` buckets are summed in.
-fn segments(top: usize) -> (usize, usize) {
-    let n_segments = (top / 16).clamp(1, 512);
-    (n_segments, top / n_segments)
+/// The number of segments in which `top` buckets are summed at the least cost: a power of two, as `top` is.
+fn n_segments(top: usize, inversion: usize) -> usize {
+    let numbers = (0..=top.ilog2()).map(|log_n| 1 << log_n);
+    numbers.min_by_key(|n| cost_in_segments(top, *n, inversion)).expect("at least one")
+}
+
+/// What the weighted sum of `top` buckets costs where an inversion takes as long as `inversion` additions, in additions.
+fn weighted_sum_cost(top: usize, inversion: usize) -> usize {
+    cost_in_segments(top, n_segments(top, inversion), inversion)
 }

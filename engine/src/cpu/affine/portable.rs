@@ -85,7 +85,7 @@ impl<F: Coordinate> Adder for Portable<F> {
     type Slot = Slot<F>;
 
     const INFINITY: Slot<F> = Slot { x: F::ZERO, y: F::ZERO };
-    const INVERSION: usize = 6;
+    const INVERSION: usize = 10;
 
     #[inline(always)]
     fn enter(&self, x: F, y: F, negative: u32) -> Slot<F> {
