@@ -161,7 +161,7 @@ impl<A: Adder> Buckets<A> {
             slots: Slots::new(adder, slots, aside.max(2 * n_segments).max(n / 2)),
             layout,
             copy: 0,
-            run: layout.batch.div_ceil(layout.copies).max(1),
+            run: if layout.copies == 1 { usize::MAX } else { layout.batch.div_ceil(layout.copies) },
             taken: vec![if layout.batch == 0 { u64::MAX } else { 0 }; n.div_ceil(64)],
             batch: Pending::new(batch),
             aside: Pending::new(aside),
