@@ -41,16 +41,10 @@ impl Layout {
     /// An inversion takes as long as `inversion` additions.
     fn new(n_points: usize, n_buckets: usize, inversion: usize) -> Self {
         // A tree has a batch a level, one more adds it to its bucket, and a run is some times longer than the average.
-        let trees = |n_aside: usize, n_slots: usize| {
-            inversion * n_aside / SORTED_AN_INVERSION
-                + inversion * (3 + (1 + n_aside / n_slots).ilog2() as usize)
-        };
-        let all_aside = Self {
-            n_buckets,
-            copies: 1,
-            batch: 0,
-            cost: n_points + trees(n_points, n_buckets) + inversion * n_points / BATCH,
-        };
+        let n_levels = 3 + (1 + n_points / n_buckets).ilog2() as usize;
+        let sorting = inversion * n_points / SORTED_AN_INVERSION;
+        let inversions = inversion * n_points / BATCH + inversion * n_levels;
+        let all_aside = Self { n_buckets, copies: 1, batch: 0, cost: n_points + sorting + inversions };
         let in_batches = |log_copies: u32| {
             let copies = 1 << log_copies;
             let n_slots = n_buckets * copies;
