@@ -361,8 +361,10 @@ mod tests {
         let multiple = |k: u64| (G1Affine::generator() * Fr::from(k)).into_affine();
         // Many buckets, few of which copies are kept, one, two, and some that are crowded while others are empty.
         type Family = (usize, fn(usize) -> usize);
-        let families: [Family; 6] = [
+        let families: [Family; 7] = [
             (4097, |i| i * 7919 % 4097),
+            // As if at random: some find their bucket taken in every batch, and the next takes them.
+            (4097, |i| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize % 4097),
             (9, |i| i % 9),
             (4097, |_| 5),
             (129, |i| i % 2 * 128),

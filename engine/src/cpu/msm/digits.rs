@@ -55,7 +55,7 @@ pub(super) struct Classes {
 
 impl Classes {
     /// How many terms may have a digit other than zero in each window: those of the first classes.
-    pub(super) fn lens(self, window_bits: u32) -> impl Iterator<Item = usize> + Clone {
+    pub(super) fn lens(self, window_bits: u32) -> impl Iterator<Item = usize> {
         (0..n_windows(window_bits)).map(move |window| {
             let reach = |longest: &&u32| reaches(**longest, window, window_bits);
             let n_classes = CLASSES.iter().take_while(reach).count();
@@ -156,11 +156,11 @@ fn places<'a, T>(mut rest: &'a mut [T], counts: &[[usize; N_CLASSES]]) -> Vec<[&
 }
 
 /// Takes the first `n` of what is left; all of it if that is less.
-fn first_of<'a, T>(left: &mut &'a mut [T], n: usize) -> core::slice::IterMut<'a, T> {
+fn first_of<'a, T>(left: &mut &'a mut [T], n: usize) -> &'a mut [T] {
     let n = n.min(left.len());
     let (first, rest) = core::mem::take(left).split_at_mut(n);
     *left = rest;
-    first.iter_mut()
+    first
 }
 
 /// Some terms of one class; their magnitudes limb by limb, each with half of a window added in every window but the highest.
@@ -192,8 +192,8 @@ impl Block {
         self.len += 1;
     }
 
-    /// Writes the entries, and the digits of each window, to the first of their places, and takes these away. Windows that the class does not
-    /// reach have no place: the digits there are zero.
+    /// Writes the entries, and the digits of each window, to the first of their places, and takes these away. Windows that the
+    /// class does not reach have no place: the digits there are zero.
     ///
     /// Digits lie in `-2^(c-1) .. 2^(c-1)`. The highest is what is left, which is no more than `2^(c-1)`, and for the widest
     /// windows less.
@@ -202,15 +202,13 @@ impl Block {
         entries: &mut &mut [u32],
         windows: impl Iterator<Item = &'p mut &'d mut [i16]>,
     ) {
-        for (place, entry) in first_of(entries, self.len).zip(self.entries) {
-            *place = entry;
-        }
+        first_of(entries, self.len).copy_from_slice(&self.entries[..self.len]);
         let c = self.window_bits;
         for (window, places) in (0..).zip(windows) {
             let half = if window + 1 == n_windows(c) { 0 } else { 1 << (c - 1) };
             let (limb, shift) = ((window * c / 64) as usize, window * c % 64);
             let bits = self.limbs[limb].iter().zip(&self.limbs[limb + 1]);
-            for (digit, (low, high)) in first_of(places, self.len).zip(bits) {
+            for (digit, (low, high)) in first_of(places, self.len).iter_mut().zip(bits) {
                 let bits = (low >> shift | (high << 1) << (63 - shift)) & ((1 << c) - 1);
                 *digit = (bits as i32 - half) as i16;
             }
