@@ -4,12 +4,14 @@
 //! Montgomery 1987, section 10.3.1 (one inversion for many).
 //!
 //! Digits are cut once, before anything is added ([`Digits`]): a window then reads its own and nothing else of the scalars. A
-//! task is one window of the digits of some of the points: it adds each to the bucket of its digit's magnitude ([`Buckets`]),
-//! then it weighs the buckets. Every addition is affine and shares its inversion with thousands of others. Infinity, zeros and
-//! the empty digits of short scalars are left out, so a scalar of one costs one addition.
+//! task is one window of the digits of some of the points, or some windows where there are few points: it adds each point to the
+//! bucket of its digit's magnitude ([`Buckets`]), then it weighs the buckets. Every addition is affine and shares its inversion
+//! with thousands of others. Infinity, zeros and the empty digits of short scalars are left out, so a scalar of one costs one
+//! addition.
 
 mod digits;
 
+use core::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ark_ec::short_weierstrass::{Projective, SWCurveConfig};
@@ -17,7 +19,7 @@ use ark_ff::{AdditiveGroup, BigInt, PrimeField, Zero};
 use rayon::prelude::*;
 
 use self::digits::{Classes, Digits, Scalars, n_windows};
-use super::affine::{Adder, Buckets, PackedOf, Portable, Vector, buckets_cost};
+use super::affine::{Adder, Buckets, PackedOf, Portable, Shape, Vector};
 use super::lanes::{Coordinate, Width, with_lanes};
 use crate::{
     backend::check_msm,
@@ -33,6 +35,8 @@ const MIN_TASK: usize = 1 << 12;
 const TASKS_A_THREAD: usize = 4;
 /// Widest window, in bits.
 const MAX_WINDOW: u32 = 16;
+/// Most buckets of a task of more than one window: a core's cache holds them.
+const MAX_GROUPED: usize = 1 << 14;
 
 /// See [`crate::backend::Backend::msm_g1_vartime`].
 pub(super) fn msm_vartime<C: Curve<BaseField: Coordinate<Packed = PackedPoint>>>(
@@ -80,51 +84,65 @@ where
     let scalars = Scalars::new(scalars, |i| is_infinity::<P::BaseField>(&points[i]));
     let plan = Plan::new::<A>(scalars.classes(), rayon::current_num_threads());
     let digits = scalars.cut(plan.window_bits);
-    let tasks: Vec<Task> = plan.tasks(&digits).collect();
-    let sum = |task: &Task| Some((task.window, sum_of_task(adder(), plan, task, points, stop)?));
-    let sums = tasks.par_iter().with_max_len(1).map(sum).collect::<Option<Vec<_>>>()?;
-    let sum =
-        (0..n_windows(plan.window_bits)).rev().fold(Projective::zero(), |mut sum: Projective<P>, window| {
-            for _ in 0..plan.window_bits {
-                sum.double_in_place();
-            }
-            sum + sums.iter().filter(|(of, _)| *of == window).map(|(_, sum)| sum).sum::<Projective<P>>()
-        });
+    let tasks = plan.tasks(&digits);
+    let sums_of = |task: &Task| sums_of_task(adder(), task, points, stop);
+    let sums = tasks.par_iter().with_max_len(1).map(sums_of).collect::<Option<Vec<_>>>()?;
+    let mut of_windows = vec![Projective::<P>::zero(); n_windows(plan.window_bits) as usize];
+    for (task, sums) in tasks.iter().zip(sums) {
+        for (of_window, sum) in of_windows[task.first_window..].iter_mut().zip(sums) {
+            *of_window += sum;
+        }
+    }
+    let sum = of_windows.into_iter().rev().fold(Projective::zero(), |mut sum: Projective<P>, of_window| {
+        for _ in 0..plan.window_bits {
+            sum.double_in_place();
+        }
+        sum + of_window
+    });
     (!stop.load(Ordering::Relaxed)).then_some(sum)
 }
 
-/// One window of some of the terms.
+/// Some windows of some of the terms.
 struct Task<'a> {
-    window: u32,
+    first_window: usize,
     /// `index * 2 + sign`.
     entries: &'a [u32],
-    digits: &'a [i16],
+    /// Of each window, for the first of the entries.
+    digits: Vec<&'a [i16]>,
+    shape: Shape,
 }
 
-/// The digits of a task times their points.
-fn sum_of_task<P, A>(
+impl Task<'_> {
+    /// The bucket and the entry of those terms that have a digit in a window.
+    fn pairs(&self, window: usize, terms: Range<usize>) -> impl Iterator<Item = [u32; 2]> {
+        let digits = self.digits[window];
+        let terms = within(&terms, digits.len());
+        let digits = self.entries[terms.clone()].iter().zip(&digits[terms]).filter(|(_, digit)| **digit != 0);
+        digits.map(|(entry, digit)| [digit.unsigned_abs().into(), entry ^ u32::from(*digit < 0)])
+    }
+}
+
+/// The digits of each window of a task times their points.
+fn sums_of_task<P, A>(
     adder: A,
-    plan: Plan,
     task: &Task,
     points: &[PackedOf<A>],
     stop: &AtomicBool,
-) -> Option<Projective<P>>
+) -> Option<Vec<Projective<P>>>
 where
     P: SWCurveConfig<BaseField: Coordinate>,
     A: Adder<Field = P::BaseField>,
 {
-    let mut buckets = Buckets::new(adder, task.digits.len(), plan.n_buckets(), |_, _| A::INFINITY);
-    for (entries, digits) in task.entries.chunks(CHUNK).zip(task.digits.chunks(CHUNK)) {
+    let mut buckets = Buckets::new(adder, task.shape, |_, _| A::INFINITY);
+    for first in (0..task.entries.len()).step_by(CHUNK) {
         if stop.load(Ordering::Relaxed) {
             return None;
         }
-        let pairs = entries.iter().zip(digits).filter(|(_, digit)| **digit != 0);
-        buckets.add(
-            points,
-            pairs.map(|(entry, digit)| [digit.unsigned_abs().into(), entry ^ u32::from(*digit < 0)]),
-        );
+        let terms = first..first + CHUNK;
+        let pairs = |window| task.pairs(window, terms.clone());
+        buckets.add(points, &mut (0..task.digits.len()).map(pairs).collect::<Vec<_>>());
     }
-    Some(buckets.weighted_sum(points))
+    Some(buckets.weighted_sums(points))
 }
 
 fn is_infinity<F: Coordinate>(point: &F::Packed) -> bool {
@@ -135,23 +153,23 @@ fn is_infinity<F: Coordinate>(point: &F::Packed) -> bool {
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     window_bits: u32,
-    /// Points of a task.
-    piece: usize,
+    /// Digits of a task, about.
+    share: usize,
 }
 
 impl Plan {
     /// What costs the least on so many threads.
     fn new<A: Adder>(classes: Classes, n_threads: usize) -> Self {
         let plan = |window_bits: u32| {
-            let piece = classes.lens(window_bits).sum::<usize>().div_ceil(TASKS_A_THREAD * n_threads);
-            Self { window_bits, piece: piece.max(MIN_TASK) }
+            let n_digits = classes.lens(window_bits).sum::<usize>();
+            Self { window_bits, share: n_digits.div_ceil(TASKS_A_THREAD * n_threads) }
         };
         let cost = |plan: &Self| {
-            let cost =
-                |n: usize| n.div_ceil(plan.piece) * buckets_cost::<A>(n.min(plan.piece), plan.n_buckets());
-            // All windows that the same classes reach cost the same.
             let lens: Vec<usize> = classes.lens(plan.window_bits).collect();
-            lens.chunk_by(usize::eq).map(|alike| alike.len() * cost(alike[0])).sum::<usize>()
+            let shapes: Vec<Shape> =
+                plan.blocks(&lens).iter().map(|block| plan.shape(block, &lens)).collect();
+            // Most of them are alike.
+            shapes.chunk_by(Shape::eq).map(|alike| alike.len() * alike[0].cost::<A>()).sum::<usize>()
         };
         (2..=MAX_WINDOW).map(plan).min_by_key(cost).expect("the range of widths is not empty")
     }
@@ -161,12 +179,55 @@ impl Plan {
         (1 << (self.window_bits - 1)) + 1
     }
 
-    fn tasks(self, digits: &Digits) -> impl Iterator<Item = Task<'_>> {
-        (0..).zip(digits.windows()).flat_map(move |(window, (entries, digits))| {
-            let pieces = entries.chunks(self.piece).zip(digits.chunks(self.piece));
-            pieces.map(move |(entries, digits)| Task { window, entries, digits })
-        })
+    /// One for each task. `lens` are the terms of each window, none more than those before it.
+    fn blocks(&self, lens: &[usize]) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut first = 0;
+        while first < lens.len() {
+            let (mut end, mut n_digits) = (first + 1, lens[first]);
+            while end < lens.len()
+                && n_digits + lens[end] <= self.share
+                && (end + 1 - first) * self.n_buckets() <= MAX_GROUPED
+            {
+                n_digits += lens[end];
+                end += 1;
+            }
+            let piece = self.share.max(MIN_TASK);
+            let pieces = (0..lens[first]).step_by(piece).map(|term| term..lens[first].min(term + piece));
+            blocks.extend(pieces.map(|terms| Block { windows: first..end, terms }));
+            first = end;
+        }
+        blocks
     }
+
+    fn shape(&self, block: &Block, lens: &[usize]) -> Shape {
+        let n_points = block.windows.clone().map(|window| within(&block.terms, lens[window]).len()).sum();
+        Shape { n_rows: block.windows.len(), n_buckets: self.n_buckets(), n_points }
+    }
+
+    fn tasks<'d>(&self, digits: &'d Digits) -> Vec<Task<'d>> {
+        let windows: Vec<(&'d [u32], &'d [i16])> = digits.windows().collect();
+        let lens: Vec<usize> = windows.iter().map(|(_, digits)| digits.len()).collect();
+        let blocks = self.blocks(&lens).into_iter();
+        let task = |block: Block| Task {
+            first_window: block.windows.start,
+            entries: &windows[block.windows.start].0[block.terms.clone()],
+            digits: block.windows.clone().map(|w| &windows[w].1[within(&block.terms, lens[w])]).collect(),
+            shape: self.shape(&block, &lens),
+        };
+        blocks.map(task).collect()
+    }
+}
+
+/// Some windows, and some of the terms of the first of them.
+struct Block {
+    windows: Range<usize>,
+    terms: Range<usize>,
+}
+
+/// Those of the terms that a window of `len` terms has.
+fn within(terms: &Range<usize>, len: usize) -> Range<usize> {
+    terms.start.min(len)..terms.end.min(len)
 }
 
 #[cfg(test)]

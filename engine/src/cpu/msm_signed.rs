@@ -20,9 +20,8 @@ use std::sync::OnceLock;
 
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
-use zeroize::Zeroizing;
 
-use super::affine::{Adder, Buckets, Portable, Slots, Vector, buckets_cost};
+use super::affine::{Adder, Buckets, Portable, Shape, Slots, Vector};
 use super::lanes::{Width, with_lanes};
 use crate::{
     backend::check_signed,
@@ -60,8 +59,8 @@ pub(super) fn msm_signed(
         let task = |(points, words): (&[PackedPoint], &[i32])| {
             with_lanes!(
                 width,
-                |lanes| sum(|| Vector::<_, Fr>::new(lanes), bits, points, words),
-                sum(Portable::<Fr>::new, bits, points, words)
+                |lanes| sum(Vector::<_, Fr>::new(lanes), bits, points, words),
+                sum(Portable::<Fr>::new(), bits, points, words)
             )
         };
         let tasks = points.as_slice().par_chunks(task_len).zip(row.par_chunks(task_len));
@@ -70,38 +69,29 @@ pub(super) fn msm_signed(
     Ok(rows.par_iter().map(row).collect())
 }
 
-fn sum<A: Adder<Field = Fr>>(
-    adder: impl Fn() -> A,
-    bits: u8,
-    points: &[PackedPoint],
-    words: &[i32],
-) -> Projective {
+fn sum<A: Adder<Field = Fr>>(adder: A, bits: u8, points: &[PackedPoint], words: &[i32]) -> Projective {
     let plan = Plan::new::<A>(words.len(), bits.into());
-    let window = |_| {
-        Buckets::new(adder(), words.len(), plan.top_bucket() + 1, |adder, slot| {
-            let (x, y) = start_points()[slot];
-            adder.enter(x, y, 0)
-        })
-    };
-    let mut windows: Vec<Buckets<A>> = (0..plan.n_windows).map(window).collect();
-    // What is left of each scalar above the digits already cut off.
-    let mut rest = Zeroizing::new(Vec::with_capacity(words.len().min(CHUNK)));
+    let mut buckets = Buckets::new(adder, plan.shape(words.len()), |adder, number| {
+        let (x, y) = start_points()[number];
+        adder.enter(x, y, 0)
+    });
     for (first, words) in (0..).step_by(CHUNK).zip(words.chunks(CHUNK)) {
-        rest.clear();
-        rest.extend(words.iter().map(|&word| i64::from(word)));
-        for (window, buckets) in windows.iter_mut().enumerate() {
-            let pairs = (first..).zip(rest.iter_mut()).map(|(index, rest): (u32, _)| {
-                let digit = plan.cut_digit(window, rest);
+        let window = |window| {
+            let digits = plan.digits(window);
+            (first..).zip(words).map(move |(index, word): (u32, _)| {
+                let digit = digits.of(*word);
                 [digit.unsigned_abs() as u32, index << 1 | u32::from(digit < 0)]
-            });
-            buckets.add(points, pairs);
-        }
+            })
+        };
+        buckets.add(points, &mut (0..plan.n_windows).map(window).collect::<Vec<_>>());
     }
-    windows.iter_mut().rev().fold(Projective::zero(), |mut sum, buckets| {
+    let surplus = surplus(plan, buckets.n_copies());
+    let sums = buckets.weighted_sums::<Grumpkin>(points);
+    sums.into_iter().rev().fold(Projective::zero(), |mut sum, of_window| {
         for _ in 0..plan.window {
             sum.double_in_place();
         }
-        sum + buckets.weighted_sum::<Grumpkin>(points) - surplus(plan, buckets.n_copies())
+        sum + of_window - surplus
     })
 }
 
@@ -126,8 +116,13 @@ impl Plan {
     /// The width that costs the least for `n` points.
     fn new<A: Adder>(n: usize, bits: u32) -> Self {
         let plan = |window: u32| Self { window, n_windows: bits.div_ceil(window) as usize };
-        let cost = |plan: &Self| plan.n_windows * buckets_cost::<A>(n, plan.top_bucket() + 1);
+        let cost = |plan: &Self| plan.shape(n).cost::<A>();
         (2..=MAX_WINDOW).map(plan).min_by_key(cost).expect("the range of widths is not empty")
+    }
+
+    /// A row of buckets a window, for `n` points.
+    fn shape(&self, n: usize) -> Shape {
+        Shape { n_rows: self.n_windows, n_buckets: self.top_bucket() + 1, n_points: n * self.n_windows }
     }
 
     /// The largest magnitude of a digit.
@@ -135,13 +130,33 @@ impl Plan {
         1 << (self.window - 1)
     }
 
-    /// Cuts the lowest digit off what is left of a scalar; the last window takes all of it.
+    /// How the digits of a window are cut. With half of a window added in every window but the highest, no digit carries into
+    /// the next; the highest window takes all that is left.
+    fn digits(&self, window: usize) -> Digits {
+        let half = |window: usize| 1i64 << (self.window * (window as u32 + 1) - 1);
+        let is_highest = window + 1 == self.n_windows;
+        Digits {
+            halves: (0..self.n_windows - 1).map(half).sum(),
+            shift: self.window * window as u32,
+            mask: if is_highest { -1 } else { (1 << self.window) - 1 },
+            half: if is_highest { 0 } else { 1 << (self.window - 1) },
+        }
+    }
+}
+
+/// Cuts the digits of one window.
+#[derive(Clone, Copy)]
+struct Digits {
+    halves: i64,
+    shift: u32,
+    mask: i64,
+    half: i64,
+}
+
+impl Digits {
     #[inline(always)]
-    fn cut_digit(&self, window: usize, rest: &mut i64) -> i64 {
-        let unused = if window + 1 == self.n_windows { 0 } else { 64 - self.window };
-        let digit = *rest << unused >> unused;
-        *rest = (*rest - digit) >> self.window;
-        digit
+    fn of(self, word: i32) -> i64 {
+        ((i64::from(word) + self.halves) >> self.shift & self.mask) - self.half
     }
 }
 

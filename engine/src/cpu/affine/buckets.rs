@@ -6,12 +6,14 @@
 //! are read in order and added to a bucket that is near in the cache, and where they fall into few, or into one, batches are as
 //! large.
 //!
-//! Few buckets are kept in several copies, which take points in turn and are added up at the end.
+//! There are rows of buckets, of one window each. Where a row has few, rows take turns of a few points, so that a batch has room
+//! for points of many; where all rows together have few, they are kept in several copies, which take turns too and are added
+//! up at the end.
 
 use ark_ec::short_weierstrass::{Projective, SWCurveConfig};
 use zeroize::Zeroize;
 
-use super::{Adder, BATCH, PackedOf, Slots, n_segments, weighted_sum_cost};
+use super::{Adder, BATCH, PackedOf, Slots, n_segments, weighted_sums_cost};
 use crate::cpu::lanes::Coordinate;
 
 /// Most points that are put aside before they are added up.
@@ -26,10 +28,32 @@ const SORTED_AN_INVERSION: usize = 53;
 /// Points that are put aside and taken into the next batch in the time of an addition.
 const DEFERRED_AN_ADDITION: usize = 6;
 
+/// The shape of what points are added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cpu) struct Shape {
+    pub(in crate::cpu) n_rows: usize,
+    /// Buckets of a row: one more than a power of two.
+    pub(in crate::cpu) n_buckets: usize,
+    /// About so many points will be added, to all rows together.
+    pub(in crate::cpu) n_points: usize,
+}
+
+impl Shape {
+    const fn n_all(&self) -> usize {
+        self.n_rows * self.n_buckets
+    }
+
+    /// What it costs to add the points and to weigh the buckets, in additions.
+    pub(in crate::cpu) fn cost<A: Adder>(self) -> usize {
+        Layout::new(self, A::INVERSION).cost
+            + weighted_sums_cost(self.n_rows, self.n_buckets - 1, A::INVERSION)
+    }
+}
+
 /// How points fall into buckets at the least cost.
 #[derive(Clone, Copy)]
 struct Layout {
-    n_buckets: usize,
+    shape: Shape,
     copies: usize,
     /// Points of a batch. Zero: all points are put aside.
     batch: usize,
@@ -39,46 +63,47 @@ struct Layout {
 
 impl Layout {
     /// An inversion takes as long as `inversion` additions.
-    fn new(n_points: usize, n_buckets: usize, inversion: usize) -> Self {
+    fn new(shape: Shape, inversion: usize) -> Self {
+        let (n_points, n_all) = (shape.n_points, shape.n_all());
         // A tree has a batch a level, one more adds it to its bucket, and a run is some times longer than the average.
-        let n_levels = 3 + (1 + n_points / n_buckets).ilog2() as usize;
+        let n_levels = 3 + (1 + n_points / n_all).ilog2() as usize;
         let sorting = inversion * n_points / SORTED_AN_INVERSION;
         let inversions = inversion * n_points / BATCH + inversion * n_levels;
-        let all_aside = Self { n_buckets, copies: 1, batch: 0, cost: n_points + sorting + inversions };
+        let all_aside = Self { shape, copies: 1, batch: 0, cost: n_points + sorting + inversions };
         let in_batches = |log_copies: u32| {
             let copies = 1 << log_copies;
-            let n_slots = n_buckets * copies;
+            let n_slots = n_all * copies;
             // Of a batch of b points b / 2 n find their bucket taken, on average: at most a quarter. One batch more takes the
             // last of them.
             let batch = (n_slots / 2).clamp(1, BATCH);
             let n_deferred = n_points * batch / (2 * n_slots);
             let overhead = inversion * (n_points.div_ceil(batch) + 1) + n_deferred / DEFERRED_AN_ADDITION;
-            Self { n_buckets, copies, batch, cost: n_points + overhead + (copies - 1) * n_buckets }
+            Self { shape, copies, batch, cost: n_points + overhead + (copies - 1) * n_all }
         };
-        let most = (MAX_COPIED / n_buckets).max(1).ilog2();
+        let most = (MAX_COPIED / n_all).max(1).ilog2();
         let layouts = core::iter::once(all_aside).chain((0..=most).map(in_batches));
         layouts.min_by_key(|layout| layout.cost).expect("more than one")
     }
 
     const fn n_slots(&self) -> usize {
-        self.n_buckets * self.copies
+        self.shape.n_all() * self.copies
+    }
+
+    /// Points that a row takes before the next has its turn: all, if it can fill batches alone.
+    const fn run(&self) -> usize {
+        let run = self.shape.n_buckets / 2;
+        if run >= self.batch { usize::MAX } else { run }
     }
 }
 
-/// What it costs to add `n_points` points to so many buckets and to weigh these, in additions.
-pub(in crate::cpu) fn buckets_cost<A: Adder>(n_points: usize, n_buckets: usize) -> usize {
-    Layout::new(n_points, n_buckets, A::INVERSION).cost + weighted_sum_cost(n_buckets - 1, A::INVERSION)
-}
-
-/// The buckets of one window.
+/// Rows of buckets, each of one window.
 pub(in crate::cpu) struct Buckets<A: Adder> {
-    /// The buckets, copy by copy, with room for the points that were put aside, and for the segments of the weighted sum.
+    /// The buckets, copy by copy and row by row, with room for the points that were put aside, and for the segments of the
+    /// weighted sums.
     slots: Slots<A>,
     layout: Layout,
     /// Where the copy begins that takes the next points.
     copy: usize,
-    /// So many, before the next copy has its turn.
-    run: usize,
     /// A bit for every bucket: whether the batch has a point for it, or takes none at all.
     taken: Vec<u64>,
     batch: Pending,
@@ -136,26 +161,25 @@ fn take(taken: &mut [u64], bucket: u32) -> usize {
 }
 
 impl<A: Adder> Buckets<A> {
-    /// `n_buckets` buckets, and copies of them, for about `n_points` points. The slots of all copies begin with `start`.
-    pub(in crate::cpu) fn new(
-        adder: A,
-        n_points: usize,
-        n_buckets: usize,
-        start: impl Fn(&A, usize) -> A::Slot,
-    ) -> Self {
-        let layout = Layout::new(n_points, n_buckets, A::INVERSION);
+    /// Buckets, and copies of them, each of which begins with `start`: bucket `b` of copy `k` with number `k n_buckets + b`,
+    /// the same in all rows.
+    pub(in crate::cpu) fn new(adder: A, shape: Shape, start: impl Fn(&A, usize) -> A::Slot) -> Self {
+        let layout = Layout::new(shape, A::INVERSION);
         let n = layout.n_slots();
+        let Shape { n_rows, n_buckets, n_points } = shape;
         let aside = n_points.clamp(1, ASIDE);
         // Where all are put aside there is no batch, but room as for one.
         let batch = if layout.batch == 0 { aside } else { layout.batch.min(n_points).max(1) };
-        let n_segments = n_segments(n_buckets - 1, A::INVERSION);
+        let n_segments = n_rows * n_segments(n_rows, n_buckets - 1, A::INVERSION);
         let mut slots = Vec::with_capacity(n + aside.max(n_segments));
-        slots.extend((0..n).map(|slot| start(&adder, slot)));
+        for copy in 0..layout.copies {
+            let numbers = (0..n_rows).flat_map(|_| copy * n_buckets..(copy + 1) * n_buckets);
+            slots.extend(numbers.map(|number| start(&adder, number)));
+        }
         Self {
             slots: Slots::new(adder, slots, aside.max(2 * n_segments).max(n / 2)),
             layout,
             copy: 0,
-            run: if layout.copies == 1 { usize::MAX } else { layout.batch.div_ceil(layout.copies) },
             taken: vec![if layout.batch == 0 { u64::MAX } else { 0 }; n.div_ceil(64)],
             batch: Pending::new(batch),
             aside: Pending::new(aside),
@@ -164,21 +188,50 @@ impl<A: Adder> Buckets<A> {
         }
     }
 
-    /// How many copies there are of each bucket. Slot `i` is bucket `i % n_buckets`.
+    /// How many copies there are of each bucket.
     pub(in crate::cpu) const fn n_copies(&self) -> usize {
         self.layout.copies
     }
 
-    /// Adds points to buckets: pairs of a bucket and `index * 2 + sign`. The points must be the same in every call.
+    /// Adds points to the buckets of each row: pairs of a bucket and `index * 2 + sign`. The points must be the same in every
+    /// call.
     ///
     /// Which instructions are executed for a pair does not depend on it, but for how many pairs fill a batch.
     #[inline(always)]
-    pub(in crate::cpu) fn add(&mut self, points: &[PackedOf<A>], mut pairs: impl Iterator<Item = [u32; 2]>) {
-        loop {
+    pub(in crate::cpu) fn add(
+        &mut self,
+        points: &[PackedOf<A>],
+        rows: &mut [impl Iterator<Item = [u32; 2]>],
+    ) {
+        debug_assert_eq!(rows.len(), self.layout.shape.n_rows, "pairs for each row");
+        let mut there_are_more = true;
+        while there_are_more {
+            there_are_more = false;
+            for (row, pairs) in rows.iter_mut().enumerate() {
+                there_are_more |= self.add_run(points, row, pairs);
+            }
+            self.copy += self.layout.shape.n_all();
+            if self.copy == self.layout.n_slots() {
+                self.copy = 0;
+            }
+        }
+    }
+
+    /// Adds the points of one turn of a row; whether that was a whole turn.
+    #[inline(always)]
+    fn add_run(
+        &mut self,
+        points: &[PackedOf<A>],
+        row: usize,
+        pairs: &mut impl Iterator<Item = [u32; 2]>,
+    ) -> bool {
+        let first = self.copy + row * self.layout.shape.n_buckets;
+        let mut left = self.layout.run();
+        while left > 0 {
             // So many fit, wherever they go.
             let room = self.batch.room().len().min(self.aside.room().len());
-            let n = room.min(self.run);
-            let n_added = self.distribute(n, &mut pairs);
+            let n = room.min(left);
+            let n_added = self.distribute(first as u32, n, pairs);
             if self.batch.is_full() {
                 self.add_batch(points);
                 self.take_deferred();
@@ -187,24 +240,21 @@ impl<A: Adder> Buckets<A> {
                 self.add_aside(points);
             }
             if n_added < n {
-                return;
+                return false;
             }
+            left -= n;
         }
+        true
     }
 
-    /// Writes up to `n` pairs to both places, but counts them in one.
+    /// Writes up to `n` pairs to both places, but counts them in one; bucket 0 is slot `first`.
     #[inline(always)]
-    fn distribute(&mut self, n: usize, pairs: impl Iterator<Item = [u32; 2]>) -> usize {
-        let first = self.copy;
-        self.copy += self.layout.n_buckets;
-        if self.copy == self.layout.n_slots() {
-            self.copy = 0;
-        }
+    fn distribute(&mut self, first: u32, n: usize, pairs: &mut impl Iterator<Item = [u32; 2]>) -> usize {
         let (batch, aside) = (&mut self.batch.room()[..n], &mut self.aside.room()[..n]);
         let taken = &mut self.taken[..];
         let (mut n_batch, mut n_aside) = (0, 0);
         for [bucket, entry] in pairs.take(n) {
-            let bucket = first as u32 + bucket;
+            let bucket = first + bucket;
             let is_taken = take(taken, bucket);
             batch[n_batch] = [bucket, entry];
             aside[n_aside] = [bucket, entry];
@@ -235,8 +285,8 @@ impl<A: Adder> Buckets<A> {
         self.aside.grow(n_aside);
     }
 
-    /// `sum_m m B_m` over all buckets, the first of which is `B_0`.
-    pub(in crate::cpu) fn weighted_sum<C>(&mut self, points: &[PackedOf<A>]) -> Projective<C>
+    /// `sum_m m B_m` over the buckets of each row, the first of which is `B_0`.
+    pub(in crate::cpu) fn weighted_sums<C>(mut self, points: &[PackedOf<A>]) -> Vec<Projective<C>>
     where
         C: SWCurveConfig<BaseField = A::Field>,
     {
@@ -244,14 +294,14 @@ impl<A: Adder> Buckets<A> {
         self.take_deferred();
         self.add_batch(points);
         self.add_aside(points);
-        let Layout { n_buckets, mut copies, .. } = self.layout;
+        let Layout { shape, mut copies, .. } = self.layout;
         while copies > 1 {
             copies /= 2;
-            let half = (copies * n_buckets) as u32;
+            let half = (copies * shape.n_all()) as u32;
             self.slots.pairs.extend((0..half).map(|slot| [slot, slot + half]));
             self.slots.flush();
         }
-        self.slots.weighted_sum(1, n_buckets - 1, self.layout.n_slots())
+        self.slots.weighted_sums(shape.n_rows, shape.n_buckets - 1, self.layout.n_slots())
     }
 
     #[inline(never)]
@@ -373,35 +423,56 @@ mod tests {
         ];
         for (n_buckets, bucket) in families {
             for n in [0, 1, 2, 300, N] {
-                let pairs = || (0..n).map(|i| [bucket(i) as u32, (i << 1 | usize::from(i % 5 == 0)) as u32]);
-                let starts = [None, Some(7)];
-                for start in starts {
-                    let mut buckets = Buckets::new(adder(), n, n_buckets, |adder, slot| match start {
-                        Some(first) => {
-                            let start = multiple(first + slot as u64);
-                            adder.enter(start.x, start.y, 0)
-                        }
-                        None => A::INFINITY,
-                    });
-                    // In two calls, the second of which ends with batches that are not full.
-                    buckets.add(points, pairs().take(n / 3));
-                    buckets.add(points, pairs().skip(n / 3));
-                    let n_slots = n_buckets * buckets.n_copies();
-                    let mut expected: i128 = pairs()
-                        .filter(|[_, entry]| (entry >> 1) % 7 != 6)
-                        .map(|[bucket, entry]| {
-                            let term = i128::from(bucket) * i128::from((entry >> 1) + 1);
-                            if entry & 1 == 1 { -term } else { term }
-                        })
-                        .sum();
-                    if let Some(first) = start {
-                        let of_slot = |slot: usize| (slot % n_buckets) as u64 * (first + slot as u64);
-                        expected += (0..n_slots).map(|slot| i128::from(of_slot(slot))).sum::<i128>();
+                for n_rows in [1, 3] {
+                    // Each row has some points less than the one before.
+                    let pairs = |row: usize| {
+                        let pair =
+                            move |i| [bucket(i + row) as u32, (i << 1 | usize::from(i % 5 == 0)) as u32];
+                        (0..n - row * n / 4).map(pair)
+                    };
+                    for start in [None, Some(7)] {
+                        let n_points = (0..n_rows).map(|row| pairs(row).len()).sum();
+                        let shape = Shape { n_rows, n_buckets, n_points };
+                        let mut buckets = Buckets::new(adder(), shape, |adder, number| match start {
+                            Some(first) => {
+                                let start = multiple(first + number as u64);
+                                adder.enter(start.x, start.y, 0)
+                            }
+                            None => A::INFINITY,
+                        });
+                        // In two calls, the second of which ends with batches that are not full.
+                        buckets.add(
+                            points,
+                            &mut (0..n_rows).map(|row| pairs(row).take(n / 3)).collect::<Vec<_>>(),
+                        );
+                        buckets.add(
+                            points,
+                            &mut (0..n_rows).map(|row| pairs(row).skip(n / 3)).collect::<Vec<_>>(),
+                        );
+                        let numbers = 0..n_buckets * buckets.n_copies();
+                        let of_start = |first: u64| -> i128 {
+                            let of_number = |number| (number % n_buckets) as u64 * (first + number as u64);
+                            numbers.map(|number| i128::from(of_number(number))).sum()
+                        };
+                        let of_start = start.map_or(0, of_start);
+                        let expected = (0..n_rows).map(|row| {
+                            let terms = pairs(row).filter(|[_, entry]| (entry >> 1) % 7 != 6).map(
+                                |[bucket, entry]| {
+                                    let term = i128::from(bucket) * i128::from((entry >> 1) + 1);
+                                    if entry & 1 == 1 { -term } else { term }
+                                },
+                            );
+                            let expected: i128 = of_start + terms.sum::<i128>();
+                            let magnitude = G1Affine::generator() * Fr::from(expected.unsigned_abs());
+                            if expected < 0 { -magnitude } else { magnitude }
+                        });
+                        let expected: Vec<_> = expected.collect();
+                        let got = buckets.weighted_sums::<G1>(points);
+                        assert_eq!(
+                            got, expected,
+                            "{n} points in {n_rows} rows of {n_buckets} buckets, {start:?}"
+                        );
                     }
-                    let magnitude = G1Affine::generator() * Fr::from(expected.unsigned_abs());
-                    let expected = if expected < 0 { -magnitude } else { magnitude };
-                    let got = buckets.weighted_sum::<G1>(points);
-                    assert_eq!(got, expected, "{n} points in {n_buckets} buckets, {start:?}");
                 }
             }
         }
@@ -423,13 +494,21 @@ mod tests {
     #[test]
     fn copies_are_kept_where_they_pay() {
         for inversion in [10, 16, 64] {
-            assert_eq!(Layout::new(1 << 20, (1 << 15) + 1, inversion).copies, 1);
-            assert!(Layout::new(1 << 20, (1 << 7) + 1, inversion).copies > 1);
+            let layout =
+                |n_rows, n_buckets, n_points| Layout::new(Shape { n_rows, n_buckets, n_points }, inversion);
+            assert_eq!(layout(1, (1 << 15) + 1, 1 << 20).copies, 1);
+            assert!(layout(1, (1 << 7) + 1, 1 << 20).copies > 1);
+            // Rows leave less to copies.
+            assert!(layout(8, (1 << 7) + 1, 1 << 20).copies < layout(1, (1 << 7) + 1, 1 << 20).copies);
             for n_buckets in [2, 3, 129, 1 << 10, (1 << 14) + 1, (1 << 15) + 1] {
-                for n_points in [0, 1, 1 << 10, 1 << 20, 1 << 31] {
-                    let layout = Layout::new(n_points, n_buckets, inversion);
-                    assert!(layout.n_slots() <= MAX_COPIED.max(n_buckets));
+                for (n_rows, n_points) in [1, 5]
+                    .into_iter()
+                    .flat_map(|n_rows| [0, 1, 1 << 10, 1 << 20, 1 << 31].map(|n| (n_rows, n)))
+                {
+                    let layout = layout(n_rows, n_buckets, n_points);
+                    assert!(layout.n_slots() <= MAX_COPIED.max(n_rows * n_buckets));
                     assert!(layout.batch <= BATCH);
+                    assert!(layout.run() > 0);
                 }
             }
         }

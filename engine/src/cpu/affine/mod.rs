@@ -14,7 +14,7 @@ use ark_ff::{AdditiveGroup, Zero};
 use zeroize::Zeroize;
 
 pub(super) use self::{
-    buckets::{Buckets, buckets_cost},
+    buckets::{Buckets, Shape},
     portable::Portable,
     vector::Vector,
 };
@@ -137,47 +137,54 @@ impl<A: Adder> Slots<A> {
         }
     }
 
-    /// `sum_m m B_m` for the `top` buckets from slot `first` on, `B_1` first; `top` is a power of two. The buckets are lost, and
-    /// so are [`n_segments`] slots from `behind` on.
+    /// `sum_m m B_m` for each row of buckets `B_0 ..= B_top`, one row behind the other from slot 0 on; `top` is a power of two. The
+    /// buckets are lost, and so are [`n_segments`] slots a row from `behind` on.
     ///
-    /// Over segments `s` of `len` buckets each: with `R_s` the plain and `S_s` the weighted sum inside of a segment,
-    /// `sum_s S_s + len * sum_s s R_s`.
-    pub(super) fn weighted_sum<C: SWCurveConfig<BaseField = A::Field>>(
+    /// Over segments `s` of `len` buckets each, of which `B_1` begins the first: with `R_s` the plain and `S_s` the weighted sum
+    /// inside of a segment, `sum_s S_s + len * sum_s s R_s`. All rows take a step together, so they share its inversion.
+    pub(super) fn weighted_sums<C: SWCurveConfig<BaseField = A::Field>>(
         &mut self,
-        first: usize,
+        n_rows: usize,
         top: usize,
         behind: usize,
-    ) -> Projective<C> {
-        let n_segments = n_segments(top, A::INVERSION);
+    ) -> Vec<Projective<C>> {
+        let n_segments = n_segments(n_rows, top, A::INVERSION);
         let len = top / n_segments;
-        let bucket = |segment: usize, step: usize| (first + segment * len + step) as u32;
+        let firsts: Vec<u32> = (0..n_rows)
+            .flat_map(|row| (0..n_segments).map(move |segment| (row * (top + 1) + 1 + segment * len) as u32))
+            .collect();
         if len > 1 {
-            self.grow(behind + n_segments);
-            for segment in 0..n_segments {
-                self.slots[behind + segment] = self.slots[bucket(segment, len - 1) as usize];
+            let weighted = || behind as u32..(behind + firsts.len()) as u32;
+            self.grow(behind + firsts.len());
+            for (weighted, first) in weighted().zip(&firsts) {
+                self.slots[weighted as usize] = self.slots[*first as usize + len - 1];
             }
             // The sum of the buckets from one on takes its place, and the sum of such sums lies behind. One step of either
             // reads the same slot and writes another.
-            for step in (0..len - 1).rev() {
-                self.pairs.extend((0..n_segments).map(|s| [bucket(s, step), bucket(s, step + 1)]));
-                if step + 2 < len {
-                    self.pairs.extend((0..n_segments).map(|s| [(behind + s) as u32, bucket(s, step + 1)]));
+            for step in (0..len as u32 - 1).rev() {
+                self.pairs.extend(firsts.iter().map(|first| [first + step, first + step + 1]));
+                if step + 2 < len as u32 {
+                    self.pairs.extend(weighted().zip(&firsts).map(|(slot, first)| [slot, first + step + 1]));
                 }
                 self.flush();
             }
-            self.pairs.extend((0..n_segments).map(|s| [(behind + s) as u32, bucket(s, 0)]));
+            self.pairs.extend(weighted().zip(&firsts).map(|(slot, first)| [slot, *first]));
             self.flush();
-            self.add_runs(behind as u32, &[n_segments as u32]);
+            let ends: Vec<u32> = (1..=n_rows).map(|row| (row * n_segments) as u32).collect();
+            self.add_runs(behind as u32, &ends);
         }
-        let (mut tail, mut scaled) = (Projective::zero(), Projective::zero());
-        for segment in (0..n_segments).rev() {
-            scaled += tail;
-            tail += self.point::<C>(bucket(segment, 0) as usize);
-        }
-        for _ in 0..len.trailing_zeros() {
-            scaled.double_in_place();
-        }
-        scaled + if len > 1 { self.point::<C>(behind).into() } else { tail }
+        let row = |(row, firsts): (usize, &[u32])| {
+            let (mut tail, mut scaled) = (Projective::zero(), Projective::zero());
+            for first in firsts.iter().rev() {
+                scaled += tail;
+                tail += self.point::<C>(*first as usize);
+            }
+            for _ in 0..len.trailing_zeros() {
+                scaled.double_in_place();
+            }
+            scaled + if len > 1 { self.point::<C>(behind + row * n_segments).into() } else { tail }
+        };
+        firsts.chunks(n_segments).enumerate().map(row).collect()
     }
 }
 
@@ -192,23 +199,27 @@ impl<A: Adder> Drop for Slots<A> {
     }
 }
 
-/// What the weighted sum of `top` buckets costs in so many segments where an inversion takes as long as `inversion` additions, in
-/// additions.
-fn cost_in_segments(top: usize, n_segments: usize, inversion: usize) -> usize {
-    let projective = 2 * n_segments * inversion / PROJECTIVE_AN_INVERSION;
+/// What the weighted sums of rows of `top` buckets cost in so many segments each where an inversion takes as long as `inversion`
+/// additions, in additions.
+fn cost_in_segments(n_rows: usize, top: usize, n_segments: usize, inversion: usize) -> usize {
+    let projective = 2 * n_rows * n_segments * inversion / PROJECTIVE_AN_INVERSION;
     match top / n_segments {
         1 => projective,
-        len => projective + 2 * top - n_segments + inversion * (len + n_segments.ilog2() as usize),
+        len => {
+            let n_additions = n_rows * (2 * top - n_segments);
+            let n_inversions = len + n_segments.ilog2() as usize + n_additions / BATCH;
+            projective + n_additions + inversion * n_inversions
+        }
     }
 }
 
-/// The number of segments in which `top` buckets are summed at the least cost: a power of two, as `top` is.
-fn n_segments(top: usize, inversion: usize) -> usize {
+/// The number of segments in which rows of `top` buckets are summed at the least cost: a power of two, as `top` is.
+fn n_segments(n_rows: usize, top: usize, inversion: usize) -> usize {
     let numbers = (0..=top.ilog2()).map(|log_n| 1 << log_n);
-    numbers.min_by_key(|n| cost_in_segments(top, *n, inversion)).expect("at least one")
+    numbers.min_by_key(|n| cost_in_segments(n_rows, top, *n, inversion)).expect("at least one")
 }
 
-/// What the weighted sum of `top` buckets costs where an inversion takes as long as `inversion` additions, in additions.
-fn weighted_sum_cost(top: usize, inversion: usize) -> usize {
-    cost_in_segments(top, n_segments(top, inversion), inversion)
+/// What the weighted sums of rows of `top` buckets cost where an inversion takes as long as `inversion` additions, in additions.
+fn weighted_sums_cost(n_rows: usize, top: usize, inversion: usize) -> usize {
+    cost_in_segments(n_rows, top, n_segments(n_rows, top, inversion), inversion)
 }
