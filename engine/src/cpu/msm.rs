@@ -19,7 +19,7 @@ use ark_ff::{AdditiveGroup, BigInt, PrimeField, Zero};
 use rayon::prelude::*;
 
 use self::digits::{Classes, Digits, Scalars, n_windows};
-use super::affine::{Adder, Buckets, PackedOf, Portable, Shape, Vector};
+use super::affine::{Adder, Buckets, PackedOf, Pairs, Portable, Shape, Vector};
 use super::lanes::{Coordinate, Width, with_lanes};
 use crate::{
     backend::check_msm,
@@ -113,12 +113,34 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The bucket and the entry of those terms that have a digit in a window.
-    fn pairs(&self, window: usize, terms: Range<usize>) -> impl Iterator<Item = [u32; 2]> {
+    /// The digits that some of the terms have in a window.
+    fn window(&self, window: usize, terms: Range<usize>) -> Window<'_> {
         let digits = self.digits[window];
         let terms = within(&terms, digits.len());
-        let digits = self.entries[terms.clone()].iter().zip(&digits[terms]).filter(|(_, digit)| **digit != 0);
-        digits.map(|(entry, digit)| [digit.unsigned_abs().into(), entry ^ u32::from(*digit < 0)])
+        Window { entries: &self.entries[terms.clone()], digits: &digits[terms] }
+    }
+}
+
+/// Digits of one window.
+struct Window<'a> {
+    entries: &'a [u32],
+    digits: &'a [i16],
+}
+
+impl Pairs for Window<'_> {
+    /// Leaves out zeros, without a branch: in a narrow window there are many.
+    fn write(&mut self, first: u32, pairs: &mut [[u32; 2]]) -> usize {
+        let (mut n, mut n_read) = (0, 0);
+        for (entry, digit) in self.entries.iter().zip(self.digits) {
+            if n == pairs.len() {
+                break;
+            }
+            pairs[n] = [first + u32::from(digit.unsigned_abs()), entry ^ u32::from(*digit < 0)];
+            n += usize::from(*digit != 0);
+            n_read += 1;
+        }
+        (self.entries, self.digits) = (&self.entries[n_read..], &self.digits[n_read..]);
+        n
     }
 }
 
@@ -139,8 +161,8 @@ where
             return None;
         }
         let terms = first..first + CHUNK;
-        let pairs = |window| task.pairs(window, terms.clone());
-        buckets.add(points, &mut (0..task.digits.len()).map(pairs).collect::<Vec<_>>());
+        let window = |window| task.window(window, terms.clone());
+        buckets.add(points, &mut (0..task.digits.len()).map(window).collect::<Vec<_>>());
     }
     Some(buckets.weighted_sums(points))
 }

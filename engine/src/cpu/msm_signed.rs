@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 
-use super::affine::{Adder, Buckets, Portable, Shape, Slots, Vector};
+use super::affine::{Adder, Buckets, Pairs, Portable, Shape, Slots, Vector};
 use super::lanes::{Width, with_lanes};
 use crate::{
     backend::check_signed,
@@ -75,14 +75,8 @@ fn sum<A: Adder<Field = Fr>>(adder: A, bits: u8, points: &[PackedPoint], words: 
         let (x, y) = start_points()[number];
         adder.enter(x, y, 0)
     });
-    for (first, words) in (0..).step_by(CHUNK).zip(words.chunks(CHUNK)) {
-        let window = |window| {
-            let digits = plan.digits(window);
-            (first..).zip(words).map(move |(index, word): (u32, _)| {
-                let digit = digits.of(*word);
-                [digit.unsigned_abs() as u32, index << 1 | u32::from(digit < 0)]
-            })
-        };
+    for (index, words) in (0..).step_by(CHUNK).zip(words.chunks(CHUNK)) {
+        let window = |window| Window { digits: plan.digits(window), index, words };
         buckets.add(points, &mut (0..plan.n_windows).map(window).collect::<Vec<_>>());
     }
     let surplus = surplus(plan, buckets.n_copies());
@@ -157,6 +151,25 @@ impl Digits {
     #[inline(always)]
     fn of(self, word: i32) -> i64 {
         ((i64::from(word) + self.halves) >> self.shift & self.mask) - self.half
+    }
+}
+
+/// One window of some words, the first of which has this index.
+struct Window<'a> {
+    digits: Digits,
+    index: u32,
+    words: &'a [i32],
+}
+
+impl Pairs for Window<'_> {
+    fn write(&mut self, first: u32, pairs: &mut [[u32; 2]]) -> usize {
+        let (words, rest) = self.words.split_at(pairs.len().min(self.words.len()));
+        for ((pair, word), index) in pairs.iter_mut().zip(words).zip(self.index..) {
+            let digit = self.digits.of(*word);
+            *pair = [first + digit.unsigned_abs() as u32, index << 1 | u32::from(digit < 0)];
+        }
+        (self.index, self.words) = (self.index + words.len() as u32, rest);
+        words.len()
     }
 }
 

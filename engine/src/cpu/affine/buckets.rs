@@ -114,11 +114,18 @@ pub(in crate::cpu) struct Buckets<A: Adder> {
     order: Vec<u32>,
 }
 
+/// The pairs of a row, in parts as large as they are asked for.
+pub(in crate::cpu) trait Pairs {
+    /// Writes the next pairs, from the front: a bucket's slot, where the row's first is slot `first`, and `index * 2 + sign`.
+    /// Fewer than there is room for when there are no more.
+    fn write(&mut self, first: u32, pairs: &mut [[u32; 2]]) -> usize;
+}
+
 /// Buckets with what is to be added to them, `index * 2 + sign`.
 struct Pending {
     pairs: Vec<[u32; 2]>,
     len: usize,
-    /// The most that there were at once.
+    /// As many were written.
     most: usize,
 }
 
@@ -127,37 +134,30 @@ impl Pending {
         Self { pairs: vec![[0; 2]; capacity], len: 0, most: 0 }
     }
 
-    /// Room for more, which are to be written from the front.
-    fn room(&mut self) -> &mut [[u32; 2]] {
-        &mut self.pairs[self.len..]
+    /// Room for `n` more, which are to be written.
+    fn room(&mut self, n: usize) -> &mut [[u32; 2]] {
+        self.most = self.most.max(self.len + n);
+        &mut self.pairs[self.len..][..n]
     }
 
-    /// Counts `n` more.
-    fn grow(&mut self, n: usize) {
-        self.len += n;
-        self.most = self.most.max(self.len);
-    }
-
-    fn is_full(&self) -> bool {
-        self.len == self.pairs.len()
+    fn n_free(&self) -> usize {
+        self.pairs.len() - self.len
     }
 }
 
 impl Drop for Pending {
-    /// Erases what was written, which is one more than was ever counted.
     fn drop(&mut self) {
-        let n = self.pairs.len().min(self.most + 1);
-        self.pairs[..n].as_flattened_mut().zeroize();
+        self.pairs[..self.most].as_flattened_mut().zeroize();
     }
 }
 
-/// Notes that a bucket has a point in the batch; 1 if it had one before.
+/// Notes that a bucket has a point in the batch; whether it had none before.
 #[inline(always)]
-fn take(taken: &mut [u64], bucket: u32) -> usize {
+fn take(taken: &mut [u64], bucket: u32) -> bool {
     let (word, bit) = (&mut taken[bucket as usize / 64], bucket % 64);
-    let was_taken = (*word >> bit & 1) as usize;
+    let was_free = *word >> bit & 1 == 0;
     *word |= 1 << bit;
-    was_taken
+    was_free
 }
 
 impl<A: Adder> Buckets<A> {
@@ -193,16 +193,10 @@ impl<A: Adder> Buckets<A> {
         self.layout.copies
     }
 
-    /// Adds points to the buckets of each row: pairs of a bucket and `index * 2 + sign`. The points must be the same in every
-    /// call.
+    /// Adds points to the buckets of each row. The points must be the same in every call.
     ///
     /// Which instructions are executed for a pair does not depend on it, but for how many pairs fill a batch.
-    #[inline(always)]
-    pub(in crate::cpu) fn add(
-        &mut self,
-        points: &[PackedOf<A>],
-        rows: &mut [impl Iterator<Item = [u32; 2]>],
-    ) {
+    pub(in crate::cpu) fn add(&mut self, points: &[PackedOf<A>], rows: &mut [impl Pairs]) {
         debug_assert_eq!(rows.len(), self.layout.shape.n_rows, "pairs for each row");
         let mut there_are_more = true;
         while there_are_more {
@@ -218,28 +212,22 @@ impl<A: Adder> Buckets<A> {
     }
 
     /// Adds the points of one turn of a row; whether that was a whole turn.
-    #[inline(always)]
-    fn add_run(
-        &mut self,
-        points: &[PackedOf<A>],
-        row: usize,
-        pairs: &mut impl Iterator<Item = [u32; 2]>,
-    ) -> bool {
-        let first = self.copy + row * self.layout.shape.n_buckets;
+    fn add_run(&mut self, points: &[PackedOf<A>], row: usize, pairs: &mut impl Pairs) -> bool {
+        let first = (self.copy + row * self.layout.shape.n_buckets) as u32;
         let mut left = self.layout.run();
         while left > 0 {
             // So many fit, wherever they go.
-            let room = self.batch.room().len().min(self.aside.room().len());
-            let n = room.min(left);
-            let n_added = self.distribute(first as u32, n, pairs);
-            if self.batch.is_full() {
+            let n = self.batch.n_free().min(self.aside.n_free()).min(left);
+            let n_written = pairs.write(first, self.batch.room(n));
+            self.distribute(n_written);
+            if self.batch.n_free() == 0 {
                 self.add_batch(points);
                 self.take_deferred();
             }
-            if self.aside.is_full() {
+            if self.aside.n_free() == 0 {
                 self.add_aside(points);
             }
-            if n_added < n {
+            if n_written < n {
                 return false;
             }
             left -= n;
@@ -247,42 +235,31 @@ impl<A: Adder> Buckets<A> {
         true
     }
 
-    /// Writes up to `n` pairs to both places, but counts them in one; bucket 0 is slot `first`.
-    #[inline(always)]
-    fn distribute(&mut self, first: u32, n: usize, pairs: &mut impl Iterator<Item = [u32; 2]>) -> usize {
-        let (batch, aside) = (&mut self.batch.room()[..n], &mut self.aside.room()[..n]);
-        let taken = &mut self.taken[..];
-        let (mut n_batch, mut n_aside) = (0, 0);
-        for [bucket, entry] in pairs.take(n) {
-            let bucket = first + bucket;
-            let is_taken = take(taken, bucket);
-            batch[n_batch] = [bucket, entry];
-            aside[n_aside] = [bucket, entry];
-            n_batch += 1 - is_taken;
-            n_aside += is_taken;
+    /// Puts aside what has its bucket taken of the next `n` pairs that are written behind the batch. Writes every pair to both
+    /// places, but counts it in one.
+    fn distribute(&mut self, n: usize) {
+        let (batch, aside, taken) = (self.batch.room(n), self.aside.room(n), &mut self.taken[..]);
+        let mut n_batch = 0;
+        for i in 0..n {
+            let pair = batch[i];
+            let was_free = take(taken, pair[0]);
+            batch[n_batch] = pair;
+            aside[i - n_batch] = pair;
+            n_batch += usize::from(was_free);
         }
-        self.batch.grow(n_batch);
-        self.aside.grow(n_aside);
-        n_batch + n_aside
+        self.batch.len += n_batch;
+        self.aside.len += n - n_batch;
     }
 
     /// Takes what was put aside into a new batch, unless that is so much that most would find their bucket taken again.
     fn take_deferred(&mut self) {
-        if self.aside.len > self.batch.pairs.len() || self.layout.batch == 0 {
+        let n = self.aside.len;
+        if n > self.batch.n_free() || self.layout.batch == 0 {
             return;
         }
-        let n = core::mem::take(&mut self.aside.len);
-        let (mut n_batch, mut n_aside) = (0, 0);
-        for i in 0..n {
-            let pair = self.aside.pairs[i];
-            let is_taken = take(&mut self.taken, pair[0]);
-            self.batch.pairs[n_batch] = pair;
-            self.aside.pairs[n_aside] = pair;
-            n_batch += 1 - is_taken;
-            n_aside += is_taken;
-        }
-        self.batch.grow(n_batch);
-        self.aside.grow(n_aside);
+        self.batch.room(n).copy_from_slice(&self.aside.pairs[..n]);
+        self.aside.len = 0;
+        self.distribute(n);
     }
 
     /// `sum_m m B_m` over the buckets of each row, the first of which is `B_0`.
@@ -394,6 +371,16 @@ mod tests {
 
     const N: usize = 5 * ASIDE / 2;
 
+    struct Iter<I>(I);
+
+    impl<I: Iterator<Item = [u32; 2]>> Pairs for Iter<I> {
+        fn write(&mut self, first: u32, pairs: &mut [[u32; 2]]) -> usize {
+            let n = pairs.len();
+            let written = pairs.iter_mut().zip(self.0.by_ref().take(n));
+            written.map(|(pair, [bucket, entry])| *pair = [first + bucket, entry]).count()
+        }
+    }
+
     /// `k + 1` times the generator, for index `k`; every seventh is infinity.
     fn points() -> Vec<PackedPoint> {
         let generator = G1Affine::generator();
@@ -441,14 +428,10 @@ mod tests {
                             None => A::INFINITY,
                         });
                         // In two calls, the second of which ends with batches that are not full.
-                        buckets.add(
-                            points,
-                            &mut (0..n_rows).map(|row| pairs(row).take(n / 3)).collect::<Vec<_>>(),
-                        );
-                        buckets.add(
-                            points,
-                            &mut (0..n_rows).map(|row| pairs(row).skip(n / 3)).collect::<Vec<_>>(),
-                        );
+                        let mut rows: Vec<_> = (0..n_rows).map(|row| Iter(pairs(row).take(n / 3))).collect();
+                        buckets.add(points, &mut rows);
+                        let mut rows: Vec<_> = (0..n_rows).map(|row| Iter(pairs(row).skip(n / 3))).collect();
+                        buckets.add(points, &mut rows);
                         let numbers = 0..n_buckets * buckets.n_copies();
                         let of_start = |first: u64| -> i128 {
                             let of_number = |number| (number % n_buckets) as u64 * (first + number as u64);

@@ -14,7 +14,7 @@ use ark_ff::{AdditiveGroup, Zero};
 use zeroize::Zeroize;
 
 pub(super) use self::{
-    buckets::{Buckets, Shape},
+    buckets::{Buckets, Pairs, Shape},
     portable::Portable,
     vector::Vector,
 };
