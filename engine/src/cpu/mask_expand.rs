@@ -157,3 +157,34 @@ fn add_row(words: &mut [u32], row: &[u32]) {
         *word = word.wrapping_add(*mask);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::MaskKey;
+    use crate::naive;
+
+    /// Around blocks, tiles and both halves of the counter, with keys to add and to subtract.
+    #[test]
+    fn every_width_is_naive() {
+        let mask = |i: u8| {
+            let key = MaskKey::new([i.wrapping_mul(91); 32]);
+            if i % 3 == 1 { SignedMask::subtract(key) } else { SignedMask::add(key) }
+        };
+        let masks: Vec<SignedMask> = (1..=4).map(mask).collect();
+        for n_masks in [1, 4] {
+            for first_word in [0, 7, (1 << 36) - 300] {
+                for n_words in [0u32, 1, 15, 16, 17, 255, 256, 257, 511, 512, 1_100] {
+                    let start: Vec<u32> = (0..n_words).map(|i| i.wrapping_mul(0x9e37_79b9)).collect();
+                    let mut expected = start.clone();
+                    naive::mask_expand(&masks[..n_masks], first_word, &mut expected);
+                    for width in Width::ALL.into_iter().filter(|width| width.is_available()) {
+                        let mut got = start.clone();
+                        mask_expand(width, &masks[..n_masks], first_word, &mut got).expect("within range");
+                        assert!(got == expected, "{}: {n_masks}, {first_word}, {n_words}", width.name());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -106,6 +106,8 @@ impl Backend for Cpu {
 impl Backend for CpuAt {
     fn name(&self) -> &str {
         match self.0 {
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Width::Model => "cpu:model",
             Width::Portable => "cpu:portable",
             Width::Avx2 => "cpu:avx2",
             Width::Avx512 => "cpu:avx512",

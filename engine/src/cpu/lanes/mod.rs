@@ -1,7 +1,8 @@
 //! Elements of a field in the lanes of vector registers: the arithmetic below sums of points and transforms.
 //!
-//! A *width* is one file here: [`avx2`] (four lanes), [`avx512`] (eight). Everything above is written once, over [`Lanes`].
-//! To add a width: one file with a type that implements [`Lanes`], and its line in [`Width`]; the tests below then run on it.
+//! A *width* is one file here: [`avx2`] (four lanes), [`avx512`] (eight, with the arithmetic of [`limbs52`]). Everything above is
+//! written once, over [`Lanes`]. To add a width: one file with a type that implements [`Lanes`], or [`limbs52::Vectors52`], and
+//! its line in [`Width`]; the tests below then run on it.
 //!
 //! **Form.** In memory an element is four 64-bit words, least significant first. In registers it is cut into limbs that
 //! leave room for carries and for multiples of the modulus `p < 2^254`. Products are Montgomery's with `R = 2^260` at every
@@ -32,12 +33,18 @@ mod avx512;
 mod coordinate;
 mod inverse;
 #[cfg(target_arch = "x86_64")]
+mod limbs52;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod model;
+#[cfg(target_arch = "x86_64")]
 mod words;
 
 use ark_ff::{BigInt, PrimeField};
 
 pub(super) use self::coordinate::{Coordinate, invert_all};
 pub(super) use self::inverse::invert;
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(super) use self::model::Model;
 #[cfg(target_arch = "x86_64")]
 pub(super) use self::words::Words32;
 #[cfg(target_arch = "x86_64")]
@@ -196,6 +203,9 @@ pub(super) fn to_260<M: Modulus>(t: M) -> [u64; 4] {
 /// How many elements the CPU computes on at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Width {
+    /// As [`Width::Avx512`], by plain code on every processor.
+    #[cfg(all(test, target_arch = "x86_64"))]
+    Model,
     /// One, in 64-bit words, on every processor.
     Portable,
     /// Four, in 29-bit limbs of AVX2.
@@ -206,7 +216,10 @@ pub enum Width {
 
 impl Width {
     /// All of them, the narrowest first.
+    #[cfg(not(all(test, target_arch = "x86_64")))]
     pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    #[cfg(all(test, target_arch = "x86_64"))]
+    pub(crate) const ALL: [Self; 4] = [Self::Model, Self::Portable, Self::Avx2, Self::Avx512];
 
     /// The widest that this processor can run.
     #[must_use]
@@ -218,6 +231,8 @@ impl Width {
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Self::Model => true,
             Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => Avx2::new().is_some(),
@@ -231,6 +246,8 @@ impl Width {
     /// What it asks of a processor.
     pub(super) const fn instructions(self) -> &'static str {
         match self {
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Self::Model => "nothing",
             Self::Portable => "64-bit integers",
             Self::Avx2 => "AVX2",
             Self::Avx512 => "AVX-512 F and IFMA",
@@ -241,6 +258,8 @@ impl Width {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Self::Model => "model",
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
@@ -252,6 +271,11 @@ impl Width {
 macro_rules! with_lanes {
     ($width:expr, |$lanes:ident| $body:expr, $portable:expr) => {
         match $width {
+            #[cfg(all(test, target_arch = "x86_64"))]
+            $crate::cpu::lanes::Width::Model => {
+                let $lanes = $crate::cpu::lanes::Model;
+                $body
+            }
             #[cfg(target_arch = "x86_64")]
             $crate::cpu::lanes::Width::Avx512 => match $crate::cpu::lanes::Avx512::new() {
                 Some($lanes) => $body,
