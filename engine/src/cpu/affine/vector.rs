@@ -59,13 +59,27 @@ impl<L: Lanes, F: Coordinate> Vector<L, F> {
     }
 
     fn add_all(&mut self, slots: &mut [Slot<F::Row>], pairs: &[[u32; 2]], others: impl Others<F>) {
+        if pairs.is_empty() {
+            return;
+        }
         let n_vectors = pairs.len().div_ceil(L::LANES);
         if self.chords.len() < n_vectors {
             self.chords.resize(n_vectors, Chord::of_ones(self.lanes));
         }
         self.exceptional.clear();
+        let mut tail = [pairs[0]; MAX_LANES];
+        let rest = &pairs[(n_vectors - 1) * L::LANES..];
+        tail[..rest.len()].copy_from_slice(rest);
         let (chords, exceptional) = (&mut self.chords[..n_vectors], &mut self.exceptional);
-        self.lanes.vectorize(AddBatch { lanes: self.lanes, slots, pairs, others, chords, exceptional });
+        self.lanes.vectorize(AddBatch {
+            lanes: self.lanes,
+            slots,
+            pairs,
+            tail: &tail,
+            others,
+            chords,
+            exceptional,
+        });
         for &[into, from] in &self.exceptional {
             let (x, y) = others.get(slots, from);
             let (x, y) = (F::from_row(x), F::from_row(y).signed(others.sign(from)));
@@ -178,32 +192,26 @@ struct AddBatch<'a, L: Lanes, F: Coordinate, O> {
     lanes: L,
     slots: &'a mut [Slot<F::Row>],
     pairs: &'a [[u32; 2]],
+    /// The last vector of the pairs. Lanes beyond the last pair repeat one.
+    tail: &'a [[u32; 2]],
     others: O,
     chords: &'a mut [Chord<L, F>],
     exceptional: &'a mut Vec<[u32; 2]>,
 }
 
-impl<L: Lanes, F: Coordinate, O: Others<F>> AddBatch<'_, L, F, O> {
-    /// Vector `i` of the pairs, and how many it has. Lanes beyond the last pair repeat it.
+impl<'a, L: Lanes, F: Coordinate, O: Others<F>> AddBatch<'a, L, F, O> {
+    /// Vector `i` of the pairs: one a lane.
     #[inline(always)]
-    fn vector(&self, i: usize) -> ([[u32; 2]; MAX_LANES], usize) {
-        let rest = &self.pairs[i * L::LANES..];
-        let mut vector = [rest[0]; MAX_LANES];
-        if let Some(pairs) = rest.get(..L::LANES) {
-            vector[..L::LANES].copy_from_slice(pairs);
-            return (vector, L::LANES);
-        }
-        for (lane, pair) in vector.iter_mut().enumerate() {
-            *pair = rest[lane.min(rest.len() - 1)];
-        }
-        (vector, rest.len())
+    fn vector(&self, i: usize) -> &'a [[u32; 2]] {
+        let lanes = i * L::LANES..(i + 1) * L::LANES;
+        self.pairs.get(lanes).unwrap_or(&self.tail[..L::LANES])
     }
 
     /// One row of each pair of a vector.
     #[inline(always)]
-    fn load<'a>(lanes: L, pairs: &[[u32; 2]; MAX_LANES], row: impl Fn([u32; 2]) -> &'a F::Row) -> F::Tight<L>
+    fn load<'r>(lanes: L, pairs: &[[u32; 2]], row: impl Fn([u32; 2]) -> &'r F::Row) -> F::Tight<L>
     where
-        F::Row: 'a,
+        F::Row: 'r,
     {
         let mut rows = [row(pairs[0]); MAX_LANES];
         for lane in 1..L::LANES {
@@ -216,10 +224,11 @@ impl<L: Lanes, F: Coordinate, O: Others<F>> AddBatch<'_, L, F, O> {
     #[inline(always)]
     fn begin_chord(&mut self, i: usize) {
         let lanes = self.lanes;
-        let (pairs, n_pairs) = self.vector(i);
-        let x = Self::load(lanes, &pairs, |[into, _]| &self.slots[into as usize].x);
-        let other = Self::load(lanes, &pairs, |[_, from]| self.others.get(self.slots, from).0);
+        let pairs = self.vector(i);
+        let x = Self::load(lanes, pairs, |[into, _]| &self.slots[into as usize].x);
+        let other = Self::load(lanes, pairs, |[_, from]| self.others.get(self.slots, from).0);
         let difference = F::minus(lanes, &other, &x);
+        let n_pairs = L::LANES.min(self.pairs.len() - i * L::LANES);
         let absent = (1u32 << L::LANES) - (1u32 << n_pairs);
         // Infinity has x = 0; so have few other points, for which the exceptional way is as good.
         let left_out = F::may_be_zero(lanes, &difference)
@@ -232,7 +241,7 @@ impl<L: Lanes, F: Coordinate, O: Others<F>> AddBatch<'_, L, F, O> {
             let one = F::loose(lanes, &F::split(lanes, &F::splat(lanes, &F::ONE.row())));
             chord.difference = F::select(lanes, left_out, &difference, &one);
             let lacking = (0..n_pairs).filter(|lane| left_out >> lane & 1 == 1);
-            self.exceptional.extend(lacking.map(|lane| pairs[lane]));
+            self.exceptional.extend(lacking.map(|lane| self.pairs[i * L::LANES + lane]));
         }
     }
 }
@@ -246,7 +255,7 @@ impl<L: Lanes, F: Coordinate, O: Others<F>> Kernel for AddBatch<'_, L, F, O> {
         let one = F::split(lanes, &F::splat(lanes, &F::ONE.row()));
         let mut products = [one; 2];
         for i in 0..self.chords.len() {
-            for &[into, from] in self.pairs.iter().skip((i + AHEAD) * L::LANES).take(L::LANES) {
+            for &[into, from] in self.vector(i + AHEAD) {
                 prefetch(self.slots.as_ptr().wrapping_add(into as usize));
                 self.others.prefetch(self.slots, from);
             }
@@ -276,14 +285,14 @@ impl<L: Lanes, F: Coordinate, O: Others<F>> Kernel for AddBatch<'_, L, F, O> {
         }
 
         for (i, chord) in self.chords.iter().enumerate().rev() {
-            let (pairs, _) = self.vector(i);
+            let pairs = self.vector(i);
             let inverse = &mut inverses[i & 1];
             let own = F::times(lanes, inverse, &chord.before);
             *inverse = F::times_loose(lanes, &chord.difference, inverse);
-            let y = Self::load(lanes, &pairs, |[into, _]| &self.slots[into as usize].y);
-            let other = Self::load(lanes, &pairs, |[_, from]| self.others.get(self.slots, from).1);
+            let y = Self::load(lanes, pairs, |[into, _]| &self.slots[into as usize].y);
+            let other = Self::load(lanes, pairs, |[_, from]| self.others.get(self.slots, from).1);
             let rise = if O::SIGNED {
-                let signs = pairs.iter().take(L::LANES).enumerate();
+                let signs = pairs.iter().enumerate();
                 let negative = signs.fold(0, |all, (lane, [_, from])| all | self.others.sign(*from) << lane);
                 F::signed_minus(lanes, negative, &other, &y)
             } else {
