@@ -83,11 +83,12 @@ impl<L: Lanes, F: Coordinate> Vector<L, F> {
         for &[into, from] in &self.exceptional {
             let (x, y) = others.get(slots, from);
             let (x, y) = (F::from_row(x), F::from_row(y).signed(others.sign(from)));
-            let other = (!y.is_zero()).then_some((x, y));
-            slots[into as usize] = match add_exceptional(self.leave(&slots[into as usize]), other) {
-                Some((x, y)) => self.enter(x, y, 0),
-                None => Self::INFINITY,
+            let sum = match self.leave(&slots[into as usize]) {
+                // By far the most: the first point of a bucket.
+                None => Some((x, y)),
+                p => add_exceptional(p, (!y.is_zero()).then_some((x, y))),
             };
+            slots[into as usize] = sum.map_or(Self::INFINITY, |(x, y)| Slot { x: x.row(), y: y.row() });
         }
     }
 }
