@@ -16,8 +16,8 @@ use crate::Failure;
 use crate::measure::{Row, Settings, Way, measure};
 use crate::proofs;
 
-const G1_LOG_SIZES: [u32; 4] = [14, 16, 18, 20];
-const G2_LOG_SIZES: [u32; 2] = [14, 16];
+const G1_LOG_SIZES: [u32; 6] = [8, 10, 14, 16, 18, 20];
+const G2_LOG_SIZES: [u32; 3] = [10, 14, 16];
 const SIGNED_LOG_SIZES: [u32; 2] = [16, 20];
 const SIGNED_BITS: [u8; 4] = [8, 16, 24, 32];
 const NTT_LOG_SIZES: [u32; 3] = [14, 18, 20];
