@@ -35,7 +35,7 @@ const MIN_TASK: usize = 1 << 12;
 const TASKS_A_THREAD: usize = 4;
 /// Widest window, in bits.
 const MAX_WINDOW: u32 = 16;
-/// Most buckets of a task of more than one window: a core's cache holds them.
+/// Most buckets of a task of more than one window: 1 MiB of them in G1.
 const MAX_GROUPED: usize = 1 << 14;
 
 /// See [`crate::backend::Backend::msm_g1_vartime`].

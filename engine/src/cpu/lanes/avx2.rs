@@ -13,7 +13,7 @@ use core::arch::x86_64::{
     _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
-use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, negated_inverse};
+use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, complement, negated_inverse};
 
 const N_LIMBS: usize = 9;
 const LIMB_BITS: u32 = 29;
@@ -85,17 +85,7 @@ impl<M: Modulus> Of<M> {
     /// `-1 / p` modulo `2^29`.
     const NEGATED_INVERSE: u64 = negated_inverse(M::MODULUS.0[0]) & MASK;
     /// `2^261 - p`.
-    const COMPLEMENT: LimbValues = {
-        let mut limbs = Self::P;
-        let mut i = 0;
-        while i < N_LIMBS {
-            limbs[i] = MASK - limbs[i];
-            i += 1;
-        }
-        // p is odd, so its lowest limb is not zero and nothing is carried.
-        limbs[0] += 1;
-        limbs
-    };
+    const COMPLEMENT: LimbValues = complement(Self::P, MASK);
     /// `3 p` with every limb but the highest raised above `2^29 - 1`, so that a tight value can be taken off limb by limb.
     const THREE_P: LimbValues = Self::raised(3, 1);
     /// `3 p` likewise, for two tight values.

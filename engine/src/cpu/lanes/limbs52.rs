@@ -4,7 +4,7 @@
 //! Columns take at most thirty halves below `2^52` and a carry, far below `2^64`. The multiplier reads only 52 bits of a limb, so
 //! a loose value is carried before it is multiplied; what is only reduced carries once, at the end.
 
-use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, negated_inverse};
+use super::{Kernel, Lanes, MAX_LANES, Modulus, Rows, complement, negated_inverse};
 
 const N_LIMBS: usize = 5;
 const LIMB_BITS: u32 = 52;
@@ -165,17 +165,7 @@ impl<M: Modulus> Of<M> {
     /// `-1 / p` modulo `2^52`.
     const NEGATED_INVERSE: u64 = negated_inverse(M::MODULUS.0[0]) & MASK;
     /// `2^260 - p`.
-    const COMPLEMENT: LimbValues = {
-        let mut limbs = Self::P;
-        let mut i = 0;
-        while i < N_LIMBS {
-            limbs[i] = MASK - limbs[i];
-            i += 1;
-        }
-        // p is odd, so its lowest limb is not zero and nothing is carried.
-        limbs[0] += 1;
-        limbs
-    };
+    const COMPLEMENT: LimbValues = complement(Self::P, MASK);
     const THREE_P: LimbValues = Self::multiple(3);
     const FIVE_P: LimbValues = Self::multiple(5);
     const SEVEN_P: LimbValues = Self::multiple(7);

@@ -182,6 +182,19 @@ const fn negated_inverse(p: u64) -> u64 {
     inverse.wrapping_neg()
 }
 
+/// What limbs lack to the power of two above the highest, for a `mask` of the bits of a limb. The value must be odd: then its
+/// lowest limb is not zero, and nothing is carried.
+#[cfg(target_arch = "x86_64")]
+const fn complement<const N: usize>(mut limbs: [u64; N], mask: u64) -> [u64; N] {
+    let mut i = 0;
+    while i < N {
+        limbs[i] = mask - limbs[i];
+        i += 1;
+    }
+    limbs[0] += 1;
+    limbs
+}
+
 /// Asks for the line of the cache in which a value begins, ahead of its use. Any address will do.
 #[inline(always)]
 pub(super) fn prefetch<T>(value: *const T) {
